@@ -1,0 +1,112 @@
+"""Turn a lecture into one plain text file and back: `author.py view X.ipynb > X.txt`, `author.py write X.txt X.ipynb`.
+
+The notebook is the source; the text is a view for editing. A cell begins with a line `=== KIND ID [option …]`:
+
+    === md why                         Markdown
+    === code valley                    code; options: tags=hide-input,nbval-skip   alt=A text up to the end of the line
+    === setup                          the setup cell that all lectures share
+    === colab cnn/lenet                the link to Colab that the site leaves out
+    === solution sum                   a folded solution
+    === refs references notes=000-25,003-14      the last cell, with the rows of the notes' map that the lecture teaches
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = """import subprocess
+import sys
+from pathlib import Path
+
+folders = [Path.cwd(), *Path.cwd().parents, Path("{name}")]
+root = next((folder for folder in folders if (folder / "utils/widgets.py").exists()), folders[-1])
+if not root.exists() and subprocess.run(["git", "clone", "-q", "--depth", "1", "{url}"]).returncode:
+    raise SystemExit("The helpers could not be fetched: this machine needs git and a connection.")
+sys.path.insert(0, str(root.resolve()))"""
+COLAB = "[Open this lecture on Colab]({colab}/blob/main/book/{path}.ipynb) and pick a GPU there to run it at full size."
+SOLUTION = {"tags": ["hide-cell"], "cellView": "form", "mystnb": {"code_prompt_show": "Solution"}}
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+
+
+def repository() -> str:
+    """Return the repository's address as `_config.yml` has it."""
+    return re.search(r"^\s+url: *(\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.M)[1]
+
+
+def setup_source(url: str) -> str:
+    """Return the setup cell for a repository."""
+    return SETUP.format(url=url, name=url.rsplit("/", 1)[-1])
+
+
+def colab_source(url: str, path: str) -> str:
+    """Return the cell that links to Colab; path: the lecture's, such as "cnn/lenet"."""
+    address = url.replace("https://github.com", "https://colab.research.google.com/github")
+    return COLAB.format(colab=address, path=path)
+
+
+def write(text: str, url: str) -> nbformat.NotebookNode:
+    """Return the notebook that a text view describes."""
+    cells = []
+    for head, body in re.findall(r"^=== (.+)\n((?:(?!=== ).*\n?)*)", text, re.M):
+        kind, _, rest = head.strip().partition(" ")
+        alt = re.search(r"\balt=(.*)$", rest)
+        rest = rest[: alt.start()] if alt else rest
+        name, *options = rest.split() or [kind]
+        options = dict(option.split("=", 1) for option in options)
+        body, meta = body.strip("\n"), {}
+        if tags := options.get("tags"):
+            meta["tags"] = tags.split(",")
+        if alt:
+            meta["mystnb"] = {"image": {"alt": alt[1].strip()}}
+        if notes := options.get("notes"):
+            meta["notes"] = notes.split(",")
+        if kind == "setup":
+            name, body, meta = "setup", setup_source(url), {"tags": ["hide-cell"]}
+        elif kind == "colab":
+            name, body, meta = "colab", colab_source(url, name), {"tags": ["remove-cell"]}
+        elif kind == "solution":
+            meta = {**SOLUTION, "mystnb": SOLUTION["mystnb"] | meta.get("mystnb", {})}
+            body = body if body.startswith("# @title") else f"# @title Solution\n{body}"
+        code = kind in ("code", "setup", "solution")
+        make = nbformat.v4.new_code_cell if code else nbformat.v4.new_markdown_cell
+        cells.append(make(body, id=name, metadata=meta))
+    return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
+
+
+def view(nb: nbformat.NotebookNode) -> str:
+    """Return the text view of a notebook."""
+    parts = []
+    for cell in nb.cells:
+        meta, body = cell.metadata, f"\n{cell.source}\n"
+        kind = "code" if cell.cell_type == "code" else "md"
+        head = f"=== {kind} {cell.id}"
+        if cell.id == "setup":
+            head, body = "=== setup", ""
+        elif cell.id == "colab":
+            head, body = "=== colab " + re.search(r"book/(\S+)\.ipynb", cell.source)[1], ""
+        elif meta.get("cellView") == "form":
+            head = f"=== solution {cell.id}"
+        elif "notes" in meta:
+            head = f"=== refs {cell.id} notes={','.join(meta['notes'])}"
+        elif meta.get("tags"):
+            head += f" tags={','.join(meta['tags'])}"
+        if alt := meta.get("mystnb", {}).get("image", {}).get("alt"):
+            head += f" alt={alt}"
+        parts.append(head + body)
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["view", source]:
+            print(view(nbformat.read(source, 4)))
+        case ["write", source, target]:
+            nb = write(Path(source).read_text(encoding="utf-8"), repository())
+            nbformat.validate(nb)
+            Path(target).write_text(json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        case _:
+            raise SystemExit(__doc__)

@@ -1,0 +1,1 @@
+"""Helpers that the lectures share: nothing happens on import."""

@@ -1,0 +1,1 @@
+"""Models that one lecture builds and at least two later ones use; a test holds both definitions equal."""
