@@ -27,7 +27,7 @@ root = next((folder for folder in folders if (folder / "utils/widgets.py").exist
 if not root.exists() and subprocess.run(["git", "clone", "-q", "--depth", "1", "{url}"]).returncode:
     raise SystemExit("The helpers could not be fetched: this machine needs git and a connection.")
 sys.path.insert(0, str(root.resolve()))"""
-COLAB = "[Open this lecture on Colab]({colab}/blob/main/book/{path}.ipynb) and pick a GPU there to run it at full size."
+COLAB = "[Open this lecture on Colab]({address}) and pick a GPU there to run it at full size."
 SOLUTION = {"tags": ["hide-cell"], "cellView": "form", "mystnb": {"code_prompt_show": "Solution"}}
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
@@ -42,10 +42,16 @@ def setup_source(url: str) -> str:
     return SETUP.format(url=url, name=url.rsplit("/", 1)[-1])
 
 
+def colab_address(url: str, path: str) -> str:
+    """Return where Colab opens a lecture; path: such as "cnn/lenet"."""
+    return (
+        f"{url.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/main/book/{path}.ipynb"
+    )
+
+
 def colab_source(url: str, path: str) -> str:
-    """Return the cell that links to Colab; path: the lecture's, such as "cnn/lenet"."""
-    address = url.replace("https://github.com", "https://colab.research.google.com/github")
-    return COLAB.format(colab=address, path=path)
+    """Return the cell that links to Colab."""
+    return COLAB.format(address=colab_address(url, path))
 
 
 def write(text: str, url: str) -> nbformat.NotebookNode:

@@ -1,0 +1,215 @@
+"""The book's own part of the build: assets without a CDN, pages that hold the cached runs, facts below each page."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup, NavigableString
+from jupyter_cache import get_cache
+from PIL import Image
+from sphinx.errors import ExtensionError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import author
+import execute
+
+ROOT = execute.ROOT
+MODULES = ROOT / "node_modules"
+MATHJAX = ("tex-chtml.js", "a11y", "input", "output/chtml", "sre", "ui")
+WIDGETS = MODULES / "@jupyter-widgets/html-manager/dist"
+CHINESE = re.compile(r"[㐀-鿿]+(?:[，。；：、（）“”《》！？0-9A-Za-z\s-]*[㐀-鿿]+)*[。！？]?")
+
+
+def setup(app):
+    app.add_config_value("book_scale", "book", "env")
+    app.add_config_value("book_cache", "", "")
+    app.add_config_value("book_cards", {}, "env")
+    app.connect("config-inited", set_paths)
+    app.connect("builder-inited", read_records)
+    app.connect("env-get-outdated", outdated)
+    app.connect("html-page-context", finish_page, priority=900)
+    app.connect("build-finished", finish_site)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
+
+
+def set_paths(app, config):
+    """Point myst-nb at the cache and Sphinx at the static files, and set what `_config.yml` cannot."""
+    config.book_cache = config.book_cache or str(execute.cache_folder(config.book_scale))
+    config.nb_execution_mode = "cache"
+    config.nb_execution_cache_path = config.book_cache
+    config.nb_ipywidgets_js = {}  # explorer.js loads the widget manager when an explorer comes near
+    config.html_static_path = [str(ROOT / "book/_static"), *config.html_static_path]
+    config.html_theme_options |= {"navbar_persistent": [], "show_navbar_depth": 2, "logo": {"text": config.html_title}}
+
+
+def read_records(app):
+    """Find the cached run of each lecture; one that is missing stops the build."""
+    book = Path(app.srcdir)
+    names = execute.lectures(Path(app.config.external_toc_path), book)
+    app.book_records = execute.records(names, Path(app.config.book_cache), book)
+    missing = [name for name in names if name not in app.book_records]
+    if missing:
+        raise ExtensionError(f"These lectures have not been run: {', '.join(missing)}. `make book` runs them first.")
+    app.book_commit = commit()
+
+
+def outdated(app, env, added, changed, removed):
+    """Name the lectures whose run has changed since their page was written, though their text may not have."""
+    seen = getattr(env, "book_runs", {})
+    env.book_runs = {name: record["id"] for name, record in app.book_records.items()}
+    return [name for name, run in env.book_runs.items() if seen.get(name) != run and name in env.found_docs]
+
+
+def finish_page(app, pagename, templatename, context, doctree):
+    """Finish a page's HTML, and say how it was made above (Colab, file, run time) and below (version, errors)."""
+    files = context.get("script_files", [])
+    thebe = [f for f in files if "thebe" in str(f).lower() or "THEBE" in str(getattr(f, "attributes", {}))]
+    context["script_files"] = [f for f in files if f not in thebe]
+    if doctree is None or "body" not in context:
+        return
+    pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+    body = finish_body(context["body"], pictures)
+    url, commit = app.config.html_theme_options["repository_url"], app.book_commit
+    record = app.book_records.get(pagename)
+    if record:
+        colab = author.colab_address(url, pagename)
+        source = app.builder.get_relative_uri(pagename, "_sources/x").rpartition("x")[0] + f"{pagename}.ipynb"
+        body = body.replace(
+            "</h1>",
+            f'</h1>\n<p class="lecture-facts"><a href="{colab}">Open in Colab</a> · '
+            f'<a href="{source}" download>Download the notebook</a> · '
+            f"runs in {record['execution_seconds']:.0f} s at {app.config.book_scale} scale on one processor core</p>",
+            1,
+        )
+    body += (
+        f'\n<p class="lecture-facts">Version <a href="{url}/commit/{commit.rstrip("+")}">{commit}</a> · '
+        f'<a href="{url}/issues/new?title={pagename}:%20">Report an error on this page</a></p>'
+    )
+    context["body"] = body
+
+
+def finish_body(body: str, pictures: dict[str, Path]) -> str:
+    """Return a page's HTML with sizes on its images, `lang` on its Chinese text and tables that scroll."""
+    soup = BeautifulSoup(body, "html.parser")
+    for image in soup.find_all("img", src=re.compile("_images/")):
+        path = pictures.get(image["src"].rpartition("_images/")[2])
+        if path and path.suffix == ".png" and not image.get("width"):
+            with Image.open(path) as picture:
+                image["width"], image["height"] = picture.size
+        image["loading"], image["decoding"] = "lazy", "async"
+    for text in soup.find_all(string=CHINESE):
+        if text.find_parent(["script", "style", "pre", "code"]) or text.find_parent(attrs={"lang": "zh"}):
+            continue
+        text.replace_with(*mark_chinese(soup, str(text)))
+    for table in soup.find_all("table"):  # a wide table scrolls by itself, also with the keyboard
+        if not table.find_parent(class_="table-scroll"):
+            table.wrap(soup.new_tag("div", attrs={"class": "table-scroll", "tabindex": "0", "role": "group"}))
+    return str(soup)
+
+
+def mark_chinese(soup, text: str) -> list:
+    """Split a text into plain strings and spans with lang="zh"."""
+    parts, end = [], 0
+    for match in CHINESE.finditer(text):
+        span = soup.new_tag("span", attrs={"lang": "zh"})
+        span.string = match[0]
+        parts += [NavigableString(text[end : match.start()]), span]
+        end = match.end()
+    return [*parts, NavigableString(text[end:])]
+
+
+def finish_site(app, error):
+    """Copy the browser assets, and write the table of run times and page sizes."""
+    if error or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    copy_assets(out / "_static/assets")
+    draw_cards(app, out / "_images/cards")
+    for page in out.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if (lighter := drop_scripts(text, page.name)) != text:
+            page.write_text(lighter, encoding="utf-8")
+    page = out / "status.html"
+    if page.exists():
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace("<!-- status table -->", status_table(app, out)), encoding="utf-8")
+
+
+def draw_cards(app, folder: Path) -> None:
+    """Write a figure for each part's card on the first page, taken from a cell of one of its lectures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cache = get_cache(app.config.book_cache)
+    for part, (name, cell_id) in app.config.book_cards.items():
+        if name not in app.book_records:
+            continue
+        nb = nbformat.read(Path(app.srcdir, f"{name}.ipynb"), as_version=4)
+        ran = cache.merge_match_into_notebook(nb)[1]
+        outputs = [o for cell in ran.cells if cell.id == cell_id for o in cell.outputs]
+        data = next((o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})), None)
+        if data is None:
+            raise ExtensionError(f"The card of {part} wants a figure from {name}, cell {cell_id!r}, which has none.")
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            picture.thumbnail((660, 660))
+            picture.convert("RGB").save(folder / f"{part}.webp", quality=85)
+
+
+def drop_scripts(text: str, name: str) -> str:
+    """Return a page without the scripts that it does not use.
+
+    The theme's style sheet brings the icons as a font, so that 1.5 MB of the same icons in JavaScript are not needed;
+    the search index, which grows with the book, is needed on the search page alone; folded cells need no script.
+    """
+    unused = ["scripts/fontawesome", "togglebutton", "design-tabs"] + (
+        [] if name == "search.html" else ["searchtools", "searchindex", "language_data"]
+    )
+    for script in unused:
+        text = re.sub(rf'\s*<script[^>]*src="[^"]*{script}[^"]*"></script>', "", text)
+    return text
+
+
+def status_table(app, out: Path) -> str:
+    """Return an HTML table: a row per lecture with its run time, memory and the size of its page."""
+    rows = []
+    for name, record in app.book_records.items():
+        page = out / f"{name}.html"
+        seconds, cpu, peak = (record[key] for key in ("execution_seconds", "cpu_seconds", "peak_mb"))
+        figures = (f"{seconds:.0f}", f"{cpu:.0f}", f"{peak:.0f}", f"{page.stat().st_size / 1000:.0f}")
+        cells = "".join(f"<td>{figure}</td>" for figure in figures)
+        rows.append(f'<tr><th scope="row"><a href="{name}.html">{name}</a></th>{cells}</tr>')
+    heads = ("Lecture", "Run time (s)", "Processor time (s)", "Peak memory (MB)", "HTML of the page (kB)")
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def copy_assets(target: Path) -> None:
+    """Copy MathJax and the widget manager, with their fonts, from node_modules into the site."""
+    version = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    stamp = target / "versions.json"
+    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == version:
+        return
+    if not WIDGETS.is_dir():
+        raise ExtensionError("The browser assets are missing: `make book` installs them with npm.")
+    shutil.rmtree(target, ignore_errors=True)
+    for name in MATHJAX:
+        source, goal = MODULES / "mathjax/es5" / name, target / "mathjax" / name
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, goal) if source.is_dir() else shutil.copy(source, goal)
+    (target / "widgets").mkdir(parents=True)
+    for source in [WIDGETS / "embed.js", *WIDGETS.glob("*.woff2")]:
+        shutil.copy(source, target / "widgets")
+    stamp.write_text(json.dumps(version), encoding="utf-8")
+
+
+def commit() -> str:
+    """Return the short hash of the commit that is built, with a plus sign where files have changed since."""
+    call = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
