@@ -32,9 +32,9 @@ SOLUTION = {"tags": ["hide-cell"], "cellView": "form", "mystnb": {"code_prompt_s
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
 
-def repository() -> str:
+def repository(root: Path = ROOT) -> str:
     """Return the repository's address as `_config.yml` has it."""
-    return re.search(r"^\s+url: *(\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.M)[1]
+    return re.search(r"^\s+url: *(\S+)", (root / "_config.yml").read_text(encoding="utf-8"), re.M)[1]
 
 
 def setup_source(url: str) -> str:
@@ -106,13 +106,41 @@ def view(nb: nbformat.NotebookNode) -> str:
     return "\n".join(parts)
 
 
+def save(nb: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook as the repository keeps it: no outputs, one key a line, Chinese as it is."""
+    nbformat.validate(nb)
+    path.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def stamp(url: str, root: Path = ROOT) -> None:
+    """Put a repository's address into `_config.yml`, the pages that name it, and every lecture.
+
+    Raises SystemExit for anything but https://github.com/OWNER/NAME.
+    """
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
+        raise SystemExit(f"URL is {url!r}, but it must be like https://github.com/you/your-fork, without .git.")
+    old = repository(root)
+    for path in [root / "_config.yml", *root.glob("*.md"), *root.glob("*.cff"), *(root / "book").glob("*.md")]:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(old, url), encoding="utf-8")
+    for path in (root / "book").glob("*/*.ipynb"):
+        nb = nbformat.read(path, 4)
+        for cell in nb.cells:
+            if cell.id == "setup":
+                cell.source = setup_source(url)
+            elif cell.id == "colab":
+                cell.source = colab_source(url, f"{path.parent.name}/{path.stem}")
+        save(nb, path)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["stamp", url]:
+            stamp(url)
         case ["view", source]:
             print(view(nbformat.read(source, 4)))
         case ["write", source, target]:
             nb = write(Path(source).read_text(encoding="utf-8"), repository())
-            nbformat.validate(nb)
-            Path(target).write_text(json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            save(nb, Path(target))
         case _:
             raise SystemExit(__doc__)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -43,6 +44,7 @@ def set_paths(app, config):
     config.book_cache = config.book_cache or str(execute.cache_folder(config.book_scale))
     config.nb_execution_mode = "cache"
     config.nb_execution_cache_path = config.book_cache
+    config.notfound_urls_prefix = os.environ.get("BOOK_PREFIX", "/")  # where the site lies on its host
     config.nb_ipywidgets_js = {}  # explorer.js loads the widget manager when an explorer comes near
     config.html_static_path = [str(ROOT / "book/_static"), *config.html_static_path]
     config.html_theme_options |= {"navbar_persistent": [], "show_navbar_depth": 2, "logo": {"text": config.html_title}}
