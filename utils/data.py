@@ -1,12 +1,28 @@
 """Image and toy data sets as tensors, and the loader that makes batches of them."""
 
 import functools
+import itertools
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import sklearn.datasets
 import torch
 import torch.nn.functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+from utils import download
+
+SHAPES = ("circle", "square", "triangle", "star")
+COLORS = {  # six hues, 60° apart
+    "red": (0.90, 0.12, 0.12),
+    "yellow": (0.95, 0.90, 0.10),
+    "green": (0.10, 0.65, 0.15),
+    "cyan": (0.10, 0.80, 0.90),
+    "blue": (0.12, 0.22, 0.90),
+    "magenta": (0.90, 0.15, 0.80),
+}
+SIZES = ("small", "large")
+STAND_INS = {"mnist": "digits", "fashion_mnist": "digits", "cifar10": "shapes"}
 
 
 class Images(NamedTuple):
@@ -20,21 +36,50 @@ class Images(NamedTuple):
     name: str  # the data set that was in fact loaded
 
 
+class Shapes(NamedTuple):
+    """Drawn images and all that is known of them; K is the largest number of objects, and -1 fills labels up to it."""
+
+    x: torch.Tensor  # (N, 3, S, S), float32 in [0, 1]
+    y: torch.Tensor  # (N,), int64: the class of the first object, an index into SHAPES
+    labels: torch.Tensor  # (N, K), int64: the class of every object
+    colors: torch.Tensor  # (N, K), int64: the place in COLORS
+    sizes: torch.Tensor  # (N, K), int64: an index into SIZES
+    captions: list[str]  # "a small red circle and a large blue star"
+    boxes: torch.Tensor  # (N, K, 4), float32: left, top, right, bottom edge in pixels; zeros where there is no object
+    counts: torch.Tensor  # (N,), int64: the number of objects
+    masks: torch.Tensor  # (N, S, S), int64: 0 for the ground, 1 + class where an object is seen
+
+
 def load(name: str, *, size: int = 28) -> Images:
     """Return the images `name`: "digits", "shapes", "mnist", "fashion_mnist" or "cifar10", at size × size pixels.
 
-    The first two are embedded. The others are downloaded once and verified; where that fails, one sentence says why,
-    and the embedded stand-in (digits, or shapes for CIFAR-10) is returned instead: look at `.name`.
+    The first two are embedded. The others are downloaded once and verified (see `utils.download`); where that fails,
+    one sentence says why, and the embedded stand-in (digits, or shapes for CIFAR-10) is returned: look at `.name`.
+
+    Raises ValueError for another name, and for shapes of fewer than 16 pixels.
     """
+    _check("name", name, ("digits", "shapes", *STAND_INS))
+    if name in STAND_INS:
+        try:
+            got = download.fetch(name)
+            x, x_test = (_resize(torch.from_numpy(got[key]), size) for key in ("x", "x_test"))
+            y, y_test = (torch.from_numpy(got[key]) for key in ("y", "y_test"))
+            return Images(x, y, x_test, y_test, tuple(got["classes"].tolist()), name)
+        except OSError as error:
+            print(f"{name} could not be loaded ({error}), so the embedded {STAND_INS[name]} are used instead.")
+            name = STAND_INS[name]
     if name == "digits":
         return digits(size)
-    raise NotImplementedError
+    drawn = shapes(5000, size=size, textured=True)
+    return Images(drawn.x[:4000], drawn.y[:4000], drawn.x[4000:], drawn.y[4000:], SHAPES, "shapes")
 
 
 def digits(size: int = 8) -> Images:
     """Return scikit-learn's 1,797 handwritten digits (8 × 8), 1,437 to train and 360 to test, resampled to `size`.
 
-    The split is stratified by nothing but fixed: every fifth image of a fixed shuffle is a test image.
+    The split is the same in every call: of one fixed shuffle, the first 360 images are the test set; nothing makes
+    the classes equally frequent in it. Source: Alpaydin and Kaynak (1998), the test part of "Optical Recognition of
+    Handwritten Digits" in the UCI repository.
     """
     images, labels = _raw_digits()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
@@ -44,23 +89,99 @@ def digits(size: int = 8) -> Images:
 
 
 @functools.cache
-def _raw_digits():
+def _raw_digits() -> tuple[torch.Tensor, torch.Tensor]:
+    import sklearn.datasets  # here, because it takes a second
+
     raw = sklearn.datasets.load_digits()
     return torch.tensor(raw.images / 16, dtype=torch.float32)[:, None], torch.tensor(raw.target, dtype=torch.int64)
 
 
-def loader(
-    *tensors: torch.Tensor, batch_size: int, shuffle: bool = True, drop_last: bool = False, seed: int = 0
-) -> DataLoader:
-    """Return a DataLoader over tensors (N, …) of equal length that picks whole batches by index.
+def shapes(
+    n: int, *, size: int = 32, objects: int = 1, textured: bool = False, overlap: float = 0.0, seed: int = 0
+) -> Shapes:
+    """Draw `n` images of upright coloured shapes on a plain grey ground or, `textured`, on stripes, checks and clouds.
 
-    A standard `torch.utils.data.DataLoader`, several times faster than one that gathers sample by sample: its sampler
-    yields lists of indices, and `batch_size=None` passes each list to the data set at once. The order of each pass
-    follows from `seed` and differs from pass to pass.
+    size: pixels a side, at least 16. objects: an image holds 1 to `objects` (at most 3) of them, smaller where
+    `objects` is more than 1, so better seen at 64 pixels; a later object hides an earlier one. overlap: in [0, 0.5],
+    how far the circles around two objects may reach into one another, as a share of their radii together. A box
+    bounds the whole object to the pixel, hidden parts included. The same arguments give the same images.
+
+    Raises ValueError for arguments out of range.
     """
-    if len({len(t) for t in tensors}) != 1:
-        raise ValueError(f"The tensors must have equal, non-zero number: lengths are {[len(t) for t in tensors]}.")
-    data = TensorDataset(*tensors)
-    generator = torch.Generator().manual_seed(seed)
-    order = RandomSampler(data, generator=generator) if shuffle else SequentialSampler(data)
-    return DataLoader(data, sampler=BatchSampler(order, batch_size, drop_last), batch_size=None, generator=generator)
+    for name, value, low, high in (("n", n, 1, None), ("size", size, 16, None), ("objects", objects, 1, 3)):
+        if value < low or (high and value > high):
+            raise ValueError(f"{name} is {value}, but it must be {f'{low} to {high}' if high else f'at least {low}'}.")
+    if not 0 <= overlap <= 0.5:
+        raise ValueError(f"overlap is {overlap}, but it must be 0 to 0.5.")
+    rng = torch.Generator().manual_seed(seed)
+    counts = torch.randint(1, objects + 1, (n,), generator=rng)
+    absent = torch.arange(objects) >= counts[:, None]  # (N, K)
+    kinds = [torch.randint(len(c), (n, objects), generator=rng) for c in (SHAPES, COLORS, SIZES)]
+    labels, colors, sizes = (kind.masked_fill(absent, -1) for kind in kinds)
+    radius = size * torch.tensor([0.20, 0.36])[kinds[2]] * (1 if objects == 1 else 0.58)
+    radius = radius * torch.empty(n, objects).uniform_(0.93, 1.07, generator=rng)
+    center = _places(radius.masked_fill(absent, 0), size, overlap, rng)
+    rgb = torch.tensor(list(COLORS.values()))[kinds[1]] + torch.empty(n, objects, 3).uniform_(-0.08, 0.08, generator=rng)
+    x = _grounds(n, size, textured, rng)
+    masks, boxes = _paint(x, labels, center, radius, rgb.clamp(0, 1))
+    captions = [_caption(*rows) for rows in zip(labels.tolist(), colors.tolist(), sizes.tolist())]
+    return Shapes(x, labels[:, 0], labels, colors, sizes, captions, boxes, counts, masks)
+
+
+def _caption(labels: list[int], colors: list[int], sizes: list[int]) -> str:
+    names = list(COLORS)
+    objects = (f"a {SIZES[s]} {names[c]} {SHAPES[k]}" for k, c, s in zip(labels, colors, sizes) if k >= 0)
+    return " and ".join(objects)
+
+
+def _places(radius: torch.Tensor, size: int, overlap: float, rng: torch.Generator) -> torch.Tensor:
+    """Return centres (N, K, 2) within the image, of 64 proposals the first whose circles (N, K) keep their distance."""
+    n, k = radius.shape
+    tries = 1 if k == 1 else 64
+    center = torch.rand(n, tries, k, 2, generator=rng) * (size - 2 * radius)[:, None, :, None]
+    center = center + radius[:, None, :, None]
+    gap = torch.zeros(n, tries)  # at most 0, so that the first free proposal is the first maximum
+    for i, j in itertools.combinations(range(k), 2):
+        room = (center[:, :, i] - center[:, :, j]).norm(dim=-1)
+        gap = gap.minimum(room - ((1 - overlap) * (radius[:, i] + radius[:, j]) * (radius[:, j] > 0))[:, None])
+    return center[torch.arange(n), gap.argmax(dim=1)]
+
+
+def _grounds(n: int, size: int, textured: bool, rng: torch.Generator) -> torch.Tensor:
+    """Return (N, 3, S, S): one grey an image, or two muted tints mixed by stripes, checks, clouds or a slope."""
+    grey = torch.empty(n, 1, 1, 1).uniform_(0.1, 0.9, generator=rng)
+    if not textured:
+        return grey.expand(n, 3, size, size).clone()
+    tints = grey + torch.empty(2, n, 3, 1, 1).uniform_(-0.12, 0.12, generator=rng)
+    tints = tints + torch.tensor([-1, 1]).view(2, 1, 1, 1, 1) * torch.empty(n, 1, 1, 1).uniform_(0.08, 0.2, generator=rng)
+    angle, phase, waves = torch.rand(3, n, 1, 1, generator=rng) * torch.tensor([math.pi, 6.3, 4.0]).view(3, 1, 1, 1)
+    clouds = F.interpolate(torch.rand(n, 1, 6, 6, generator=rng), size=(size, size), mode="bicubic")[:, 0]
+    kind = torch.randint(4, (n, 1, 1), generator=rng)
+    v, u = torch.meshgrid(*[torch.linspace(0, 2 * math.pi, size)] * 2, indexing="ij")
+    turn = (waves + 2) * (u * angle.cos() + v * angle.sin()) + phase  # (N, S, S)
+    stripes = 0.5 + 0.5 * turn.sin()
+    checks = 0.5 + 2 * ((waves + 1.5) * u + phase).sin() * ((waves + 1.5) * v + angle).sin()
+    slope = (u * angle.cos() + v * angle.sin() + phase) % 6.3 / 6.3
+    mix = torch.where(kind == 0, stripes, torch.where(kind == 1, checks, torch.where(kind == 2, clouds, slope)))
+    return torch.lerp(tints[0], tints[1], mix.clamp(0, 1)[:, None]).clamp(0, 1)
+
+
+def _paint(x, labels, center, radius, rgb) -> tuple[torch.Tensor, torch.Tensor]:
+    """Paint the objects (N, K, …) on x (N, 3, S, S) in place; return class maps (N, S, S) and boxes (N, K, 4).
+
+    The edge is smoothed by the signed distance d of a pixel's centre, in pixels: opacity clamp(0.5 + d, 0, 1).
+    """
+    size = x.shape[-1]
+    masks = torch.zeros(len(x), size, size, dtype=torch.int64)
+    boxes = torch.zeros(*labels.shape, 4)
+    grid = torch.arange(size) + 0.5
+    for k, (label, distance) in itertools.product(range(labels.shape[1]), enumerate(_DISTANCES)):
+        for rows in (labels[:, k] == label).nonzero()[:, 0].split(512):  # blocks fit the cache
+            r, (cx, cy) = radius[rows, k].view(-1, 1, 1), center[rows, k].T[:, :, None, None]
+            d = distance((grid - cx.mT) / r, (grid[:, None] - cy) / r).mul_(r)  # (rows, S, S)
+            alpha = (0.5 + d).clamp_(0, 1)[:, None]
+            x[rows] = torch.lerp(x[rows], rgb[rows, k, :, None, None], alpha)
+            inside = d >= 0
+            masks[rows] = masks[rows].masked_fill(inside, label + 1)
+            boxes[rows, k] = _bounds(inside)
+    return masks, boxes

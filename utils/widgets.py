@@ -185,8 +185,8 @@ def _complete_default(choices, default):
         raise ValueError(f"default names {sorted(unknown)}, but the sliders are {', '.join(choices)}.")
     sizes = [len(values) for values in choices.values()]
     if math.prod(sizes) > MAX_FRAMES:
-        shape = " × ".join(map(str, sizes))
-        raise ValueError(f"{shape} = {math.prod(sizes)} frames are too many: at most {MAX_FRAMES} fit on a page.")
+        shape = " × ".join(map(str, sizes)) + " = " if len(sizes) > 1 else ""
+        raise ValueError(f"{shape}{math.prod(sizes)} frames are too many: an explorer may hold {MAX_FRAMES}.")
     return default
 
 
