@@ -62,12 +62,12 @@ def load(name: str, *, size: int = 28) -> Images:
     if name in STAND_INS:
         try:
             got = download.fetch(name)
-            x, x_test = (_resize(torch.from_numpy(got[key]), size) for key in ("x", "x_test"))
-            y, y_test = (torch.from_numpy(got[key]) for key in ("y", "y_test"))
-            return Images(x, y, x_test, y_test, tuple(got["classes"].tolist()), name)
         except OSError as error:
             print(f"{name} could not be loaded ({error}), so the embedded {STAND_INS[name]} are used instead.")
             name = STAND_INS[name]
+        else:
+            x, y, x_test, y_test = (torch.from_numpy(got[key]) for key in ("x", "y", "x_test", "y_test"))
+            return Images(_resize(x, size), y, _resize(x_test, size), y_test, tuple(got["classes"].tolist()), name)
     if name == "digits":
         return digits(size)
     drawn = shapes(5000, size=size, textured=True)
@@ -104,7 +104,8 @@ def shapes(
     size: pixels a side, at least 16. objects: an image holds 1 to `objects` (at most 3) of them, smaller where
     `objects` is more than 1, so better seen at 64 pixels; a later object hides an earlier one. overlap: in [0, 0.5],
     how far the circles around two objects may reach into one another, as a share of their radii together. A box
-    bounds the whole object to the pixel, hidden parts included. The same arguments give the same images.
+    bounds the whole object to the pixel, hidden parts included. The same seed gives the same images, and the same
+    objects on both grounds.
 
     Raises ValueError for arguments out of range.
     """
@@ -121,7 +122,9 @@ def shapes(
     radius = size * torch.tensor([0.20, 0.36])[kinds[2]] * (1 if objects == 1 else 0.58)
     radius = radius * torch.empty(n, objects).uniform_(0.93, 1.07, generator=rng)
     center = _places(radius.masked_fill(absent, 0), size, overlap, rng)
-    rgb = torch.tensor(list(COLORS.values()))[kinds[1]] + torch.empty(n, objects, 3).uniform_(-0.08, 0.08, generator=rng)
+    rgb = torch.tensor(list(COLORS.values()))[kinds[1]] + torch.empty(n, objects, 3).uniform_(
+        -0.08, 0.08, generator=rng
+    )
     x = _grounds(n, size, textured, rng)
     masks, boxes = _paint(x, labels, center, radius, rgb.clamp(0, 1))
     captions = [_caption(*rows) for rows in zip(labels.tolist(), colors.tolist(), sizes.tolist())]
@@ -153,7 +156,9 @@ def _grounds(n: int, size: int, textured: bool, rng: torch.Generator) -> torch.T
     if not textured:
         return grey.expand(n, 3, size, size).clone()
     tints = grey + torch.empty(2, n, 3, 1, 1).uniform_(-0.12, 0.12, generator=rng)
-    tints = tints + torch.tensor([-1, 1]).view(2, 1, 1, 1, 1) * torch.empty(n, 1, 1, 1).uniform_(0.08, 0.2, generator=rng)
+    tints = tints + torch.tensor([-1, 1]).view(2, 1, 1, 1, 1) * torch.empty(n, 1, 1, 1).uniform_(
+        0.08, 0.2, generator=rng
+    )
     angle, phase, waves = torch.rand(3, n, 1, 1, generator=rng) * torch.tensor([math.pi, 6.3, 4.0]).view(3, 1, 1, 1)
     clouds = F.interpolate(torch.rand(n, 1, 6, 6, generator=rng), size=(size, size), mode="bicubic")[:, 0]
     kind = torch.randint(4, (n, 1, 1), generator=rng)
@@ -161,7 +166,7 @@ def _grounds(n: int, size: int, textured: bool, rng: torch.Generator) -> torch.T
     turn = (waves + 2) * (u * angle.cos() + v * angle.sin()) + phase  # (N, S, S)
     stripes = 0.5 + 0.5 * turn.sin()
     checks = 0.5 + 2 * ((waves + 1.5) * u + phase).sin() * ((waves + 1.5) * v + angle).sin()
-    slope = (u * angle.cos() + v * angle.sin() + phase) % 6.3 / 6.3
+    slope = ((u * angle.cos() + v * angle.sin() + phase) % 6.3 / 3.15 - 1).abs()
     mix = torch.where(kind == 0, stripes, torch.where(kind == 1, checks, torch.where(kind == 2, clouds, slope)))
     return torch.lerp(tints[0], tints[1], mix.clamp(0, 1)[:, None]).clamp(0, 1)
 
@@ -178,10 +183,155 @@ def _paint(x, labels, center, radius, rgb) -> tuple[torch.Tensor, torch.Tensor]:
     for k, (label, distance) in itertools.product(range(labels.shape[1]), enumerate(_DISTANCES)):
         for rows in (labels[:, k] == label).nonzero()[:, 0].split(512):  # blocks fit the cache
             r, (cx, cy) = radius[rows, k].view(-1, 1, 1), center[rows, k].T[:, :, None, None]
-            d = distance((grid - cx.mT) / r, (grid[:, None] - cy) / r).mul_(r)  # (rows, S, S)
+            d = distance((grid - cx) / r, (grid[:, None] - cy) / r).mul_(r)  # (rows, S, S)
             alpha = (0.5 + d).clamp_(0, 1)[:, None]
             x[rows] = torch.lerp(x[rows], rgb[rows, k, :, None, None], alpha)
             inside = d >= 0
             masks[rows] = masks[rows].masked_fill(inside, label + 1)
             boxes[rows, k] = _bounds(inside)
     return masks, boxes
+
+
+def _star(x: torch.Tensor, y: torch.Tensor, notch: float = 0.45) -> torch.Tensor:
+    fifth = 2 * math.pi / 5
+    turn = ((torch.atan2(x, -y) + fifth / 2) % fifth - fifth / 2).abs()  # folded onto half a ray: 0 to 36°
+    u, v = notch * math.sin(fifth / 2), 1 - notch * math.cos(fifth / 2)  # the normal of the edge from tip to notch
+    return (u - torch.hypot(x, y) * (u * turn.cos() + v * turn.sin())) / math.hypot(u, v)
+
+
+# In the order of SHAPES; in units of the circle around the shape, positive inside, the vertical axis pointing down.
+_DISTANCES = (
+    lambda x, y: 0.85 - torch.hypot(x, y),
+    lambda x, y: 0.70 - torch.maximum(x.abs(), y.abs()),
+    lambda x, y: 0.5 - torch.maximum(y, 0.75**0.5 * x.abs() - 0.5 * y),
+    _star,
+)
+
+
+def _bounds(inside: torch.Tensor) -> torch.Tensor:
+    """Return the edges (N, 4) left, top, right, bottom of the pixels that are true in (N, S, S)."""
+    size = inside.shape[-1]
+    columns, rows = inside.any(dim=1).int(), inside.any(dim=2).int()
+    first = [columns.argmax(dim=1), rows.argmax(dim=1)]
+    last = [size - columns.flip(1).argmax(dim=1), size - rows.flip(1).argmax(dim=1)]
+    return torch.stack(first + last, dim=1).float()
+
+
+def toy2d(name: str, n: int, *, noise: float | None = None, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `n` points of a distribution in the plane and their classes, x (N, 2) within about [-3, 3] and y (N,).
+
+    name: "moons", "spirals", "rings" (2 classes), "eight_gaussians" or "checkerboard" (8: the bump, or the dark
+    square). The classes follow one another in turn, so that every slice holds them in equal parts. noise: the standard
+    deviation added to each coordinate, 0.12 where it is not given (0.2 for the Gaussians, 0 for the checkerboard).
+
+    Raises ValueError for another name.
+    """
+    _check("name", name, ("moons", "spirals", "rings", "eight_gaussians", "checkerboard"))
+    rng = torch.Generator().manual_seed(seed)
+    y = torch.arange(n) % (8 if name in ("eight_gaussians", "checkerboard") else 2)
+    t, u = torch.rand(2, n, generator=rng)
+    if name == "checkerboard":
+        row = y // 2
+        x = torch.stack([2 * (y % 2) + row % 2 + t, row + u], dim=1) * 1.5 - 3
+    elif name == "moons":
+        angle = math.pi * (t + y)  # the lower moon is the upper one, turned and shifted
+        x = 2 * _polar(angle, torch.ones(n)) + torch.stack([2 * y - 1, 0.5 * (2 * y - 1)], dim=1)
+    else:
+        radius = {"spirals": 0.3 + 2.5 * t.sqrt(), "rings": 1.2 + 1.4 * y, "eight_gaussians": torch.full((n,), 2.4)}
+        angle = {"spirals": 8 * t.sqrt() + math.pi * y, "rings": 2 * math.pi * t, "eight_gaussians": math.pi / 4 * y}
+        x = _polar(angle[name], radius[name])
+    spread = {"eight_gaussians": 0.2, "checkerboard": 0.0}.get(name, 0.12) if noise is None else noise
+    return x + spread * torch.randn(n, 2, generator=rng), y
+
+
+def _polar(angle: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
+    return torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
+
+
+def regression(name: str, n: int, *, noise: float = 0.2, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return x (N, 1), drawn evenly from [-3, 3], and y = f(x) + N(0, noise²) (N, 1).
+
+    name: "line" f = 0.5 x + 1, "sine" f = sin(2 x), "cubic" f = 0.2 x³ - x, "step" f = sign(x).
+
+    Raises ValueError for another name.
+    """
+    functions = {
+        "line": lambda x: 0.5 * x + 1,
+        "sine": lambda x: torch.sin(2 * x),
+        "cubic": lambda x: 0.2 * x**3 - x,
+        "step": torch.sign,
+    }
+    _check("name", name, tuple(functions))
+    rng = torch.Generator().manual_seed(seed)
+    x = 6 * torch.rand(n, 1, generator=rng) - 3
+    return x, functions[name](x) + noise * torch.randn(n, 1, generator=rng)
+
+
+def series(name: str, n: int, *, noise: float = 0.2, seed: int = 0) -> torch.Tensor:
+    """Return a time series (N,) for t = 1 … N.
+
+    name: "sine" is x_t = sin(0.01 t) + e_t with e_t independent N(0, noise²). "demand" looks like a load measured
+    every hour: 5 + 0.001 t (growth) - cos(2π t / 24) - 0.4 cos(4π t / 24) (day), less 0.8 on the last two of seven
+    days (week), plus noise with a memory, e_t = 0.8 e_{t-1} + N(0, noise²). It is made up; its unit is arbitrary.
+
+    Raises ValueError for another name.
+    """
+    _check("name", name, ("sine", "demand"))
+    t = torch.arange(1, n + 1, dtype=torch.float64)
+    shocks = noise * torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    if name == "sine":
+        return (torch.sin(0.01 * t) + shocks).float()
+    day = -torch.cos(2 * math.pi * t / 24) - 0.4 * torch.cos(4 * math.pi * t / 24)
+    week = -0.8 * (t // 24 % 7 >= 5)
+    memory = torch.tensor(list(itertools.accumulate(shocks.tolist(), lambda e, s: 0.8 * e + s)), dtype=torch.float64)
+    return (5 + 0.001 * t + day + week + memory).float()
+
+
+def photo(name: str, size: int | None = None) -> torch.Tensor:
+    """Return scikit-learn's photograph "china" (a pagoda) or "flower", (3, H, W) in [0, 1], 427 × 640 pixels.
+
+    size: where it is given, the largest square in the middle is cut out and resampled to size × size pixels.
+
+    Raises ValueError for another name. Source: see images/README.txt of scikit-learn's data sets; CC BY 2.0.
+    """
+    _check("name", name, ("china", "flower"))
+    import sklearn.datasets  # here, because it takes a second
+
+    x = torch.tensor(sklearn.datasets.load_sample_image(f"{name}.jpg")).permute(2, 0, 1)[None]
+    if size is None:
+        return x[0].contiguous() / 255
+    top, left = ((edge - min(x.shape[2:])) // 2 for edge in x.shape[2:])
+    return _resize(x[:, :, top : top + min(x.shape[2:]), left : left + min(x.shape[2:])], size)[0]
+
+
+def _resize(x: torch.Tensor, size: int) -> torch.Tensor:
+    """Return bytes (N, C, H, W) as float32 in [0, 1] at size × size pixels: bilinear, averaging where it shrinks."""
+    if tuple(x.shape[2:]) == (size, size):
+        return x / 255
+    blocks = [F.interpolate(b / 255, (size, size), mode="bilinear", antialias=True) for b in x.split(5000)]
+    return torch.cat(blocks).clamp_(0, 1)
+
+
+def _check(what: str, value: str, accepted: Sequence[str]) -> None:
+    if value not in accepted:
+        raise ValueError(f"{what} is {value!r}, but it must be one of {', '.join(map(repr, accepted))}.")
+
+
+def loader(
+    *tensors: torch.Tensor, batch_size: int, shuffle: bool = True, drop_last: bool = False, seed: int = 0
+) -> DataLoader:
+    """Return a DataLoader over tensors (N, …) of equal length that picks whole batches by index.
+
+    A standard `torch.utils.data.DataLoader`, several times faster than one that gathers sample by sample: its sampler
+    yields lists of indices, and `batch_size=None` passes each list to the data set at once. The order of each pass
+    follows from `seed` and differs from pass to pass.
+
+    Raises ValueError for no tensors, empty ones, and unequal lengths.
+    """
+    lengths = [len(t) for t in tensors]
+    if not lengths or 0 in lengths or len(set(lengths)) > 1:
+        raise ValueError(f"The tensors have the lengths {lengths}, but they must have one, and not 0.")
+    data = TensorDataset(*tensors)
+    generator = torch.Generator().manual_seed(seed)
+    order = RandomSampler(data, generator=generator) if shuffle else SequentialSampler(data)
+    return DataLoader(data, sampler=BatchSampler(order, batch_size, drop_last), batch_size=None, generator=generator)
