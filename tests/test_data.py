@@ -330,7 +330,10 @@ def test_loader_drops_the_last_batch_when_asked():
 def test_loader_refuses_lengths(lengths):
     with pytest.raises(ValueError) as error:
         data.loader(*[torch.zeros(n, 2) for n in lengths], batch_size=2)
-    assert str(error.value) == f"The tensors have the lengths {list(lengths)}, but they must have one, and not 0."
+    assert (
+        str(error.value)
+        == f"The tensors must all have the same length, at least 1, but the lengths are {list(lengths)}."
+    )
 
 
 def test_import_leaves_slow_packages_for_later():

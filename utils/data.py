@@ -330,7 +330,7 @@ def loader(
     """
     lengths = [len(t) for t in tensors]
     if not lengths or 0 in lengths or len(set(lengths)) > 1:
-        raise ValueError(f"The tensors have the lengths {lengths}, but they must have one, and not 0.")
+        raise ValueError(f"The tensors must all have the same length, at least 1, but the lengths are {lengths}.")
     data = TensorDataset(*tensors)
     generator = torch.Generator().manual_seed(seed)
     order = RandomSampler(data, generator=generator) if shuffle else SequentialSampler(data)
