@@ -131,8 +131,8 @@ def test_a_finished_page_has_sizes_languages_and_scrolling_tables(tmp_path):
 
 def test_scripts_that_a_page_does_not_use_are_dropped():
     html = '<script defer src="_static/scripts/fontawesome.js?digest=1"></script><script src="searchindex.js"></script>'
-    assert lectures.drop_scripts(html, "intro.html") == ""
-    assert "searchindex" in lectures.drop_scripts(html, "search.html")
+    assert lectures.finish_html(html, "intro.html") == ""
+    assert "searchindex" in lectures.finish_html(html, "search.html")
 
 
 def test_the_lock_file_records_no_address():

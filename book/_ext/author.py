@@ -28,13 +28,21 @@ if not root.exists() and subprocess.run(["git", "clone", "-q", "--depth", "1", "
     raise SystemExit("The helpers could not be fetched: this machine needs git and a connection.")
 sys.path.insert(0, str(root.resolve()))"""
 COLAB = "[Open this lecture on Colab]({address}) and pick a GPU there to run it at full size."
-SOLUTION = {"tags": ["hide-cell"], "cellView": "form", "mystnb": {"code_prompt_show": "Solution"}}
-KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+SOLUTION = {
+    "tags": ["hide-cell"],
+    "cellView": "form",
+    "mystnb": {"code_prompt_show": "Solution"},
+}
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+}
 
 
 def repository(root: Path = ROOT) -> str:
     """Return the repository's address as `_config.yml` has it."""
-    return re.search(r"^\s+url: *(\S+)", (root / "_config.yml").read_text(encoding="utf-8"), re.M)[1]
+    return re.search(
+        r"^\s+url: *(\S+)", (root / "_config.yml").read_text(encoding="utf-8"), re.M
+    )[1]
 
 
 def setup_source(url: str) -> str:
@@ -44,9 +52,7 @@ def setup_source(url: str) -> str:
 
 def colab_address(url: str, path: str) -> str:
     """Return where Colab opens a lecture; path: such as "cnn/lenet"."""
-    return (
-        f"{url.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/main/book/{path}.ipynb"
-    )
+    return f"{url.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/main/book/{path}.ipynb"
 
 
 def colab_source(url: str, path: str) -> str:
@@ -73,7 +79,11 @@ def write(text: str, url: str) -> nbformat.NotebookNode:
         if kind == "setup":
             name, body, meta = "setup", setup_source(url), {"tags": ["hide-cell"]}
         elif kind == "colab":
-            name, body, meta = "colab", colab_source(url, name), {"tags": ["remove-cell"]}
+            name, body, meta = (
+                "colab",
+                colab_source(url, name),
+                {"tags": ["remove-cell"]},
+            )
         elif kind == "solution":
             meta = {**SOLUTION, "mystnb": SOLUTION["mystnb"] | meta.get("mystnb", {})}
             body = body if body.startswith("# @title") else f"# @title Solution\n{body}"
@@ -93,7 +103,10 @@ def view(nb: nbformat.NotebookNode) -> str:
         if cell.id == "setup":
             head, body = "=== setup", ""
         elif cell.id == "colab":
-            head, body = "=== colab " + re.search(r"book/(\S+)\.ipynb", cell.source)[1], ""
+            head, body = (
+                "=== colab " + re.search(r"book/(\S+)\.ipynb", cell.source)[1],
+                "",
+            )
         elif meta.get("cellView") == "form":
             head = f"=== solution {cell.id}"
         elif "notes" in meta:
@@ -109,7 +122,9 @@ def view(nb: nbformat.NotebookNode) -> str:
 def save(nb: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook as the repository keeps it: no outputs, one key a line, Chinese as it is."""
     nbformat.validate(nb)
-    path.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def stamp(url: str, root: Path = ROOT) -> None:
@@ -118,9 +133,16 @@ def stamp(url: str, root: Path = ROOT) -> None:
     Raises SystemExit for anything but https://github.com/OWNER/NAME.
     """
     if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
-        raise SystemExit(f"URL is {url!r}, but it must be like https://github.com/you/your-fork, without .git.")
+        raise SystemExit(
+            f"URL is {url!r}, but it must be like https://github.com/you/your-fork, without .git."
+        )
     old = repository(root)
-    for path in [root / "_config.yml", *root.glob("*.md"), *root.glob("*.cff"), *(root / "book").glob("*.md")]:
+    for path in [
+        root / "_config.yml",
+        *root.glob("*.md"),
+        *root.glob("*.cff"),
+        *(root / "book").glob("*.md"),
+    ]:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(old, url), encoding="utf-8")
     for path in (root / "book").glob("*/*.ipynb"):

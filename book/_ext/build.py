@@ -12,10 +12,21 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book/_ext"))
 
 
-def build(out: Path, scale: str, source: Path = ROOT / "book", toc: Path = ROOT / "_toc.yml", cache: str = "") -> int:
+def build(
+    out: Path,
+    scale: str,
+    source: Path = ROOT / "book",
+    toc: Path = ROOT / "_toc.yml",
+    cache: str = "",
+) -> int:
     """Build the site into `out`; returns 0, or another number when there was an error or a warning."""
     os.chdir(ROOT)  # `_config.yml` names the extension relative to the root
-    options = {"external_toc_path": str(toc), "book_scale": scale, "book_cache": cache, "nitpicky": True}
+    options = {
+        "external_toc_path": str(toc),
+        "book_scale": scale,
+        "book_cache": cache,
+        "nitpicky": True,
+    }
     options["latex_individualpages"] = False  # build_sphinx expects the key
     doctrees = out.parent / f".doctrees-{out.name}"
     stamp, frame = doctrees / "frame.txt", frame_digest(toc)
@@ -45,7 +56,12 @@ def frame_digest(toc: Path) -> str:
     from lectures import commit
 
     files = [toc, ROOT / "_config.yml", ROOT / "constraints.txt", ROOT / "package.json"]
-    files += sorted(p for folder in ("_static", "_ext") for p in (ROOT / "book" / folder).rglob("*.*") if p.is_file())
+    files += sorted(
+        p
+        for folder in ("_static", "_ext")
+        for p in (ROOT / "book" / folder).rglob("*.*")
+        if p.is_file()
+    )
     digest = hashlib.sha256(commit().encode())
     for path in files:
         if path.suffix != ".pyc":
@@ -56,4 +72,6 @@ def frame_digest(toc: Path) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    sys.exit(build(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book")))
+    sys.exit(
+        build(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book"))
+    )

@@ -37,15 +37,29 @@ def lectures(toc: Path = ROOT / "_toc.yml", book: Path = BOOK) -> list[str]:
 def cache_folder(scale: str) -> Path:
     """Return the cache's folder for a scale."""
     digest = hashlib.sha256(f"{scale} {sys.version_info[:2]} static".encode())
-    for path in sorted([*(ROOT / "utils").glob("*.py"), ROOT / "requirements.txt", ROOT / "constraints.txt"]):
+    for path in sorted(
+        [
+            *(ROOT / "utils").glob("*.py"),
+            ROOT / "requirements.txt",
+            ROOT / "constraints.txt",
+        ]
+    ):
         digest.update(path.name.encode() + path.read_bytes())
     return ROOT / "_build" / "cache" / f"{scale}-{digest.hexdigest()[:12]}"
 
 
 def environment(scale: str) -> dict[str, str]:
     """Return the variables under which a lecture gives the same page on every machine."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    ours = {"BOOK_SCALE": scale, "BOOK_STATIC": "1", "BOOK_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    threads = {
+        name: "1"
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    }
+    ours = {
+        "BOOK_SCALE": scale,
+        "BOOK_STATIC": "1",
+        "BOOK_DEVICE": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     return os.environ | threads | ours
 
 
@@ -56,21 +70,35 @@ def execute(source: Path, target: Path) -> dict[str, float]:
     """
     nb = nbformat.read(source, as_version=4)
     where = {"metadata": {"path": str(source.parent)}}
-    client = NotebookClient(nb, timeout=TIMEOUT, record_timing=False, resources=where)  # timings would enter the key
+    client = NotebookClient(
+        nb, timeout=TIMEOUT, record_timing=False, resources=where
+    )  # timings would enter the key
     start = time.perf_counter()
     try:
         client.execute()
     except CellExecutionError as error:
-        cell = next(c for c in nb.cells if any(o.output_type == "error" for o in c.get("outputs", [])))
+        cell = next(
+            c
+            for c in nb.cells
+            if any(o.output_type == "error" for o in c.get("outputs", []))
+        )
         trace = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
-        raise RuntimeError(f"{source.stem}, cell {cell.id!r}: {error.ename}: {error.evalue}\n\n{trace}") from None
+        raise RuntimeError(
+            f"{source.stem}, cell {cell.id!r}: {error.ename}: {error.evalue}\n\n{trace}"
+        ) from None
     except Exception as error:
-        raise RuntimeError(f"{source.stem}: the notebook could not be run: {error}") from None
+        raise RuntimeError(
+            f"{source.stem}: the notebook could not be run: {error}"
+        ) from None
     seconds = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the kernel, which has ended
     nbformat.write(nb, target)
     peak = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    return {"execution_seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": peak}
+    return {
+        "execution_seconds": seconds,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_mb": peak,
+    }
 
 
 def run_one(source: Path, scale: str) -> tuple[nbformat.NotebookNode, dict[str, float]]:
@@ -78,13 +106,22 @@ def run_one(source: Path, scale: str) -> tuple[nbformat.NotebookNode, dict[str, 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / source.name
         command = [sys.executable, __file__, "one", str(source), str(target)]
-        done = subprocess.run(command, env=environment(scale), capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=environment(scale), capture_output=True, text=True
+        )
         if done.returncode:
             raise RuntimeError(done.stderr.strip().split("RuntimeError: ", 1)[-1])
-        return nbformat.read(target, as_version=4), json.loads(done.stdout.strip().splitlines()[-1])
+        return nbformat.read(target, as_version=4), json.loads(
+            done.stdout.strip().splitlines()[-1]
+        )
 
 
-def fill(scale: str, book: Path = BOOK, toc: Path = ROOT / "_toc.yml", folder: Path | None = None) -> list[str]:
+def fill(
+    scale: str,
+    book: Path = BOOK,
+    toc: Path = ROOT / "_toc.yml",
+    folder: Path | None = None,
+) -> list[str]:
     """Execute every lecture that the cache lacks, a progress line each; return what failed, one text a lecture."""
     cache = get_cache(folder or cache_folder(scale))
     waiting, names = [], lectures(toc, book)
@@ -94,10 +131,16 @@ def fill(scale: str, book: Path = BOOK, toc: Path = ROOT / "_toc.yml", folder: P
             cache.match_cache_notebook(nb)
         except KeyError:
             waiting.append(name)
-    print(f"{len(names)} lectures at {scale} scale: {len(waiting)} to run, {WORKERS} at a time", flush=True)
+    print(
+        f"{len(names)} lectures at {scale} scale: {len(waiting)} to run, {WORKERS} at a time",
+        flush=True,
+    )
     failures = []
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        jobs = {pool.submit(run_one, book / f"{name}.ipynb", scale): name for name in waiting}
+        jobs = {
+            pool.submit(run_one, book / f"{name}.ipynb", scale): name
+            for name in waiting
+        }
         for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             name = jobs[job]
             head = f"[{count}/{len(waiting)}] {name}"
@@ -109,7 +152,10 @@ def fill(scale: str, book: Path = BOOK, toc: Path = ROOT / "_toc.yml", folder: P
                 continue
             bundle = CacheBundleIn(nb, str(book / f"{name}.ipynb"), data=used)
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            print(f"{head}: {used['execution_seconds']:.0f} s, {used['peak_mb']:.0f} MB", flush=True)
+            print(
+                f"{head}: {used['execution_seconds']:.0f} s, {used['peak_mb']:.0f} MB",
+                flush=True,
+            )
     return failures
 
 
@@ -118,7 +164,9 @@ def records(names: list[str], folder: Path, book: Path = BOOK) -> dict[str, dict
     cache, found = get_cache(folder), {}
     for name in names:
         try:
-            record = cache.match_cache_notebook(nbformat.read(book / f"{name}.ipynb", as_version=4))
+            record = cache.match_cache_notebook(
+                nbformat.read(book / f"{name}.ipynb", as_version=4)
+            )
         except KeyError:
             continue
         found[name] = {**record.data, "id": f"{folder.name}/{record.hashkey}"}
@@ -132,7 +180,9 @@ def main(argv: list[str]) -> None:
     failures = fill(os.environ.get("BOOK_SCALE", "book"))
     if failures:
         print("\n" + "\n\n".join(failures), file=sys.stderr)
-        raise SystemExit(f"\n{len(failures)} lecture(s) failed: the book was not built.")
+        raise SystemExit(
+            f"\n{len(failures)} lecture(s) failed: the book was not built."
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ ROOT = execute.ROOT
 MODULES = ROOT / "node_modules"
 MATHJAX = ("tex-chtml.js", "a11y", "input", "output/chtml", "sre", "ui")
 WIDGETS = MODULES / "@jupyter-widgets/html-manager/dist"
-CHINESE = re.compile(r"[㐀-鿿]+(?:[，。；：、（）“”《》！？0-9A-Za-z\s-]*[㐀-鿿]+)*[。！？]?")
+CHINESE = re.compile(
+    r"[㐀-鿿]+(?:[，。；：、（）“”《》！？0-9A-Za-z\s-]*[㐀-鿿]+)*[。！？]?"
+)
 
 
 def setup(app):
@@ -41,13 +43,21 @@ def setup(app):
 
 def set_paths(app, config):
     """Point myst-nb at the cache and Sphinx at the static files, and set what `_config.yml` cannot."""
-    config.book_cache = config.book_cache or str(execute.cache_folder(config.book_scale))
+    config.book_cache = config.book_cache or str(
+        execute.cache_folder(config.book_scale)
+    )
     config.nb_execution_mode = "cache"
     config.nb_execution_cache_path = config.book_cache
-    config.notfound_urls_prefix = os.environ.get("BOOK_PREFIX", "/")  # where the site lies on its host
+    config.notfound_urls_prefix = os.environ.get(
+        "BOOK_PREFIX", "/"
+    )  # where the site lies on its host
     config.nb_ipywidgets_js = {}  # explorer.js loads the widget manager when an explorer comes near
     config.html_static_path = [str(ROOT / "book/_static"), *config.html_static_path]
-    config.html_theme_options |= {"navbar_persistent": [], "show_navbar_depth": 2, "logo": {"text": config.html_title}}
+    config.html_theme_options |= {
+        "navbar_persistent": [],
+        "show_navbar_depth": 2,
+        "logo": {"text": config.html_title},
+    }
 
 
 def read_records(app):
@@ -57,7 +67,9 @@ def read_records(app):
     app.book_records = execute.records(names, Path(app.config.book_cache), book)
     missing = [name for name in names if name not in app.book_records]
     if missing:
-        raise ExtensionError(f"These lectures have not been run: {', '.join(missing)}. `make book` runs them first.")
+        raise ExtensionError(
+            f"These lectures have not been run: {', '.join(missing)}. `make book` runs them first."
+        )
     app.book_commit = commit()
 
 
@@ -65,23 +77,36 @@ def outdated(app, env, added, changed, removed):
     """Name the lectures whose run has changed since their page was written, though their text may not have."""
     seen = getattr(env, "book_runs", {})
     env.book_runs = {name: record["id"] for name, record in app.book_records.items()}
-    return [name for name, run in env.book_runs.items() if seen.get(name) != run and name in env.found_docs]
+    return [
+        name
+        for name, run in env.book_runs.items()
+        if seen.get(name) != run and name in env.found_docs
+    ]
 
 
 def finish_page(app, pagename, templatename, context, doctree):
     """Finish a page's HTML, and say how it was made above (Colab, file, run time) and below (version, errors)."""
     files = context.get("script_files", [])
-    thebe = [f for f in files if "thebe" in str(f).lower() or "THEBE" in str(getattr(f, "attributes", {}))]
+    thebe = [
+        f
+        for f in files
+        if "thebe" in str(f).lower() or "THEBE" in str(getattr(f, "attributes", {}))
+    ]
     context["script_files"] = [f for f in files if f not in thebe]
     if doctree is None or "body" not in context:
         return
-    pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+    pictures = {
+        name: Path(app.srcdir, source) for source, name in app.builder.images.items()
+    }
     body = finish_body(context["body"], pictures)
     url, commit = app.config.html_theme_options["repository_url"], app.book_commit
     record = app.book_records.get(pagename)
     if record:
         colab = author.colab_address(url, pagename)
-        source = app.builder.get_relative_uri(pagename, "_sources/x").rpartition("x")[0] + f"{pagename}.ipynb"
+        source = (
+            app.builder.get_relative_uri(pagename, "_sources/x").rpartition("x")[0]
+            + f"{pagename}.ipynb"
+        )
         body = body.replace(
             "</h1>",
             f'</h1>\n<p class="lecture-facts"><a href="{colab}">Open in Colab</a> · '
@@ -105,13 +130,24 @@ def finish_body(body: str, pictures: dict[str, Path]) -> str:
             with Image.open(path) as picture:
                 image["width"], image["height"] = picture.size
         image["loading"], image["decoding"] = "lazy", "async"
+    for summary in soup.find_all("summary", attrs={"aria-label": True}):
+        del summary["aria-label"]  # it would hide the text that a folded cell shows
     for text in soup.find_all(string=CHINESE):
-        if text.find_parent(["script", "style", "pre", "code"]) or text.find_parent(attrs={"lang": "zh"}):
+        if text.find_parent(["script", "style", "pre", "code"]) or text.find_parent(
+            attrs={"lang": "zh"}
+        ):
             continue
         text.replace_with(*mark_chinese(soup, str(text)))
-    for table in soup.find_all("table"):  # a wide table scrolls by itself, also with the keyboard
+    for table in soup.find_all(
+        "table"
+    ):  # a wide table scrolls by itself, also with the keyboard
         if not table.find_parent(class_="table-scroll"):
-            table.wrap(soup.new_tag("div", attrs={"class": "table-scroll", "tabindex": "0", "role": "group"}))
+            table.wrap(
+                soup.new_tag(
+                    "div",
+                    attrs={"class": "table-scroll", "tabindex": "0", "role": "group"},
+                )
+            )
     return str(soup)
 
 
@@ -135,12 +171,15 @@ def finish_site(app, error):
     draw_cards(app, out / "_images/cards")
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        if (lighter := drop_scripts(text, page.name)) != text:
+        if (lighter := finish_html(text, page.name)) != text:
             page.write_text(lighter, encoding="utf-8")
     page = out / "status.html"
     if page.exists():
         text = page.read_text(encoding="utf-8")
-        page.write_text(text.replace("<!-- status table -->", status_table(app, out)), encoding="utf-8")
+        page.write_text(
+            text.replace("<!-- status table -->", status_table(app, out)),
+            encoding="utf-8",
+        )
 
 
 def draw_cards(app, folder: Path) -> None:
@@ -153,16 +192,21 @@ def draw_cards(app, folder: Path) -> None:
         nb = nbformat.read(Path(app.srcdir, f"{name}.ipynb"), as_version=4)
         ran = cache.merge_match_into_notebook(nb)[1]
         outputs = [o for cell in ran.cells if cell.id == cell_id for o in cell.outputs]
-        data = next((o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})), None)
+        data = next(
+            (o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})),
+            None,
+        )
         if data is None:
-            raise ExtensionError(f"The card of {part} wants a figure from {name}, cell {cell_id!r}, which has none.")
+            raise ExtensionError(
+                f"The card of {part} wants a figure from {name}, cell {cell_id!r}, which has none."
+            )
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
             picture.thumbnail((660, 660))
             picture.convert("RGB").save(folder / f"{part}.webp", quality=85)
 
 
-def drop_scripts(text: str, name: str) -> str:
-    """Return a page without the scripts that it does not use.
+def finish_html(text: str, name: str) -> str:
+    """Return a page without the scripts that it does not use, its search button named by the text that it shows.
 
     The theme's style sheet brings the icons as a font, so that 1.5 MB of the same icons in JavaScript are not needed;
     the search index, which grows with the book, is needed on the search page alone; folded cells need no script.
@@ -172,7 +216,11 @@ def drop_scripts(text: str, name: str) -> str:
     )
     for script in unused:
         text = re.sub(rf'\s*<script[^>]*src="[^"]*{script}[^"]*"></script>', "", text)
-    return text
+    return re.sub(
+        r'(<button class="[^"]*search-button-field[^>]*?)\s+aria-label="Search"',
+        r"\1",
+        text,
+    )
 
 
 def status_table(app, out: Path) -> str:
@@ -180,23 +228,42 @@ def status_table(app, out: Path) -> str:
     rows = []
     for name, record in app.book_records.items():
         page = out / f"{name}.html"
-        seconds, cpu, peak = (record[key] for key in ("execution_seconds", "cpu_seconds", "peak_mb"))
-        figures = (f"{seconds:.0f}", f"{cpu:.0f}", f"{peak:.0f}", f"{page.stat().st_size / 1000:.0f}")
+        seconds, cpu, peak = (
+            record[key] for key in ("execution_seconds", "cpu_seconds", "peak_mb")
+        )
+        figures = (
+            f"{seconds:.0f}",
+            f"{cpu:.0f}",
+            f"{peak:.0f}",
+            f"{page.stat().st_size / 1000:.0f}",
+        )
         cells = "".join(f"<td>{figure}</td>" for figure in figures)
-        rows.append(f'<tr><th scope="row"><a href="{name}.html">{name}</a></th>{cells}</tr>')
-    heads = ("Lecture", "Run time (s)", "Processor time (s)", "Peak memory (MB)", "HTML of the page (kB)")
+        rows.append(
+            f'<tr><th scope="row"><a href="{name}.html">{name}</a></th>{cells}</tr>'
+        )
+    heads = (
+        "Lecture",
+        "Run time (s)",
+        "Processor time (s)",
+        "Peak memory (MB)",
+        "HTML of the page (kB)",
+    )
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def copy_assets(target: Path) -> None:
     """Copy MathJax and the widget manager, with their fonts, from node_modules into the site."""
-    version = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    version = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))[
+        "dependencies"
+    ]
     stamp = target / "versions.json"
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == version:
         return
     if not WIDGETS.is_dir():
-        raise ExtensionError("The browser assets are missing: `make book` installs them with npm.")
+        raise ExtensionError(
+            "The browser assets are missing: `make book` installs them with npm."
+        )
     shutil.rmtree(target, ignore_errors=True)
     for name in MATHJAX:
         source, goal = MODULES / "mathjax/es5" / name, target / "mathjax" / name
@@ -212,6 +279,8 @@ def commit() -> str:
     """Return the short hash of the commit that is built, with a plus sign where files have changed since."""
     call = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
     try:
-        return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            call, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

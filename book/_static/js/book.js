@@ -38,6 +38,8 @@
         if (!box.querySelector("img") || !sliders.every((s) => s.querySelector(".noUi-handle"))) continue;
         box.dataset.ready = "yes";
         sliders.forEach(name);
+        const buttons = ["Play or pause", "Back to the start", "Repeat"];
+        box.querySelectorAll(".widget-play button").forEach((button, i) => button.setAttribute("aria-label", buttons[i]));
         const still = box.closest(".cell_output").querySelector(".explorer-still:not([hidden])");
         if (still) still.hidden = true;
       }
