@@ -69,7 +69,7 @@ def test_a_stamp_reaches_everything(copy_of_the_book):
     for name in LECTURES:
         nb = nbformat.read(copy_of_the_book / "book" / f"{name}.ipynb", 4)
         cells = {cell.id: cell.source for cell in nb.cells}
-        assert cells["setup"] == author.setup_source(fork) and '"my-fork"' in cells["setup"]
+        assert cells["setup"] == author.setup_source(fork) and '/my-fork"' in cells["setup"]
         assert f"github/somebody/my-fork/blob/main/book/{name}.ipynb" in cells["colab"]
     author.stamp(URL, copy_of_the_book)
     for path in copy_of_the_book.rglob("*.*"):

@@ -89,6 +89,11 @@ def test_colours_are_seen_in_the_pixels_and_told_apart(textured):
     for i in range(300):
         seen = s.x[i][:, s.masks[i] > 0].median(dim=1).values
         assert (palette - seen).norm(dim=1).argmin() == s.colors[i, 0]
+    s = data.shapes(100, size=64, objects=3, textured=textured)
+    for i in range(100):
+        for k in range(s.counts[i]):
+            u, v = ((s.boxes[i, k, :2] + s.boxes[i, k, 2:]) / 2).int()
+            assert (palette - s.x[i, :, v, u]).norm(dim=1).argmin() == s.colors[i, k]
 
 
 def test_sizes_differ_clearly_for_every_shape():

@@ -196,10 +196,10 @@ def test_good_download_then_cache_without_network(site, name, capsys):
 
 
 def test_images_are_resized(site):
-    half = data.load("mnist", size=14)
+    small = data.load("mnist", size=7)
     mean = torch.tensor(site.truth["mnist"]["x"]).float().div(255).mean()
-    assert half.x.shape == (30, 1, 14, 14) and half.x_test.shape == (12, 1, 14, 14)
-    assert abs(half.x.mean() - mean) < 0.01 and half.x.std() < 0.2, "shrinking averages: the noise gets weaker"
+    assert small.x.shape == (30, 1, 7, 7) and small.x_test.shape == (12, 1, 7, 7)
+    assert abs(small.x.mean() - mean) < 0.01 and small.x.std() < 0.1, "shrinking averages 8 × 8 of these noisy pixels"
     double = data.load("cifar10", size=64)
     assert double.x.shape == (20, 3, 64, 64) and double.x.min() >= 0 and double.x.max() <= 1
 
@@ -228,8 +228,11 @@ def test_no_network(site, name, capsys):
 def test_server_that_does_not_answer(site, monkeypatch, capsys):
     monkeypatch.setattr(download, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        end = threading.Timer(10, silent.close)  # so that a missing timeout fails here and does not hang
+        end.start()
         monkeypatch.setattr(datasets.CIFAR10, "url", f"http://127.0.0.1:{silent.getsockname()[1]}/")
         assert_stand_in("cifar10", capsys, "cifar-10-python.tar.gz cannot be downloaded: timed out")
+        end.cancel()
     assert socket.getdefaulttimeout() is None and cached() == []
 
 

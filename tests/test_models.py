@@ -1,6 +1,7 @@
 """utils.models: each model is the one that its lecture builds."""
 
 import ast
+import contextlib
 
 import pytest
 import torch
@@ -14,10 +15,11 @@ BUILT_IN = {"LeNet": ("cnn/lenet", (2, 1, 28, 28)), "UNet": ("diffusion/ddpm", (
 def from_lecture(lecture: str) -> dict:
     """Return what a lecture defines: its imports, functions and classes, without running its experiments."""
     tree = ast.parse("\n\n".join(cell.source for cell in read(lecture).cells if cell.cell_type == "code"))
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    tree.body = [node for node in tree.body if isinstance(node, kinds)]
     names = {}
-    exec(compile(tree, lecture, "exec"), names)
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
+            with contextlib.suppress(NameError):  # a default value that an experiment computes
+                exec(compile(ast.Module([node], []), lecture, "exec"), names)
     return names
 
 

@@ -122,11 +122,10 @@ def shapes(
     radius = size * torch.tensor([0.20, 0.36])[kinds[2]] * (1 if objects == 1 else 0.58)
     radius = radius * torch.empty(n, objects).uniform_(0.93, 1.07, generator=rng)
     center = _places(radius.masked_fill(absent, 0), size, overlap, rng)
-    rgb = torch.tensor(list(COLORS.values()))[kinds[1]] + torch.empty(n, objects, 3).uniform_(
-        -0.08, 0.08, generator=rng
-    )
+    jitter = torch.empty(n, objects, 3).uniform_(-0.08, 0.08, generator=rng)
+    rgb = (torch.tensor(list(COLORS.values()))[kinds[1]] + jitter).clamp(0, 1)
     x = _grounds(n, size, textured, rng)
-    masks, boxes = _paint(x, labels, center, radius, rgb.clamp(0, 1))
+    masks, boxes = _paint(x, labels, center, radius, rgb)
     captions = [_caption(*rows) for rows in zip(labels.tolist(), colors.tolist(), sizes.tolist())]
     return Shapes(x, labels[:, 0], labels, colors, sizes, captions, boxes, counts, masks)
 

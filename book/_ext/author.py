@@ -10,7 +10,6 @@ The notebook is the source; the text is a view for editing. A cell begins with a
     === refs references notes=000-25,003-14      the last cell, with the rows of the notes' map that the lecture teaches
 """
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -22,10 +21,12 @@ SETUP = """import subprocess
 import sys
 from pathlib import Path
 
-folders = [Path.cwd(), *Path.cwd().parents, Path("{name}")]
-root = next((folder for folder in folders if (folder / "utils/widgets.py").exists()), folders[-1])
-if not root.exists() and subprocess.run(["git", "clone", "-q", "--depth", "1", "{url}"]).returncode:
-    raise SystemExit("The helpers could not be fetched: this machine needs git and a connection.")
+url = "{url}"
+folders = [Path.cwd(), *Path.cwd().parents, Path(Path(url).name)]
+root = next((f for f in folders if (f / "utils/widgets.py").exists()), folders[-1])
+clone = ["git", "clone", "-q", "--depth", "1", url]
+if not root.exists() and subprocess.run(clone).returncode:
+    raise SystemExit("The helpers could not be fetched: is there a connection?")
 sys.path.insert(0, str(root.resolve()))"""
 COLAB = "[Open this lecture on Colab]({address}) and pick a GPU there to run it at full size."
 SOLUTION = {
@@ -47,7 +48,7 @@ def repository(root: Path = ROOT) -> str:
 
 def setup_source(url: str) -> str:
     """Return the setup cell for a repository."""
-    return SETUP.format(url=url, name=url.rsplit("/", 1)[-1])
+    return SETUP.format(url=url)
 
 
 def colab_address(url: str, path: str) -> str:
@@ -120,11 +121,9 @@ def view(nb: nbformat.NotebookNode) -> str:
 
 
 def save(nb: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook as the repository keeps it: no outputs, one key a line, Chinese as it is."""
+    """Write a notebook as the repository keeps it: a line of text to a line, Chinese as it is."""
     nbformat.validate(nb)
-    path.write_text(
-        json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    path.write_text(nbformat.writes(nb).rstrip() + "\n", encoding="utf-8")
 
 
 def stamp(url: str, root: Path = ROOT) -> None:
