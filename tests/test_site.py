@@ -113,6 +113,14 @@ def test_a_page_is_light_and_its_scripts_come_late(page, server, site, name):
     assert len((site / f"{name}.html").read_bytes()) <= 1_500_000
 
 
+def test_search_finds_a_lecture(page, server):
+    page.goto(f"{server}/search.html?q=momentum")
+    page.wait_for_selector("#search-results li a")
+    found = page.locator("#search-results li a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
+    assert any("optimization/momentum-adaptive" in href for href in found), found
+    assert page.faults == []
+
+
 def test_reduced_motion_hides_the_player(chromium, server):
     seen = 0
     for name in LECTURES:
