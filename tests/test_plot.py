@@ -57,6 +57,7 @@ def test_contour_cuts_a_path_that_diverges(ax):
     path = np.array([[0.0, 0.0], [1.0, 1.0], [np.nan, 2.0], [3.0, 3.0]])
     assert plot.contour(lambda x, y: x**2 + y**2, ax, xlim=(-2, 2), ylim=(-2, 2), paths={"gd": path}) is ax
     assert ax.lines[0].get_xdata().tolist() == [0.0, 1.0]
+    assert plot.contour(lambda x, y: x * y, ax, xlim=(-2, 2), ylim=(-2, 2), filled=True, levels=4) is ax
 
 
 def test_boundary(ax):
