@@ -316,6 +316,14 @@ def _check(what: str, value: str, accepted: Sequence[str]) -> None:
         raise ValueError(f"{what} is {value!r}, but it must be one of {', '.join(map(repr, accepted))}.")
 
 
+class _Batches(TensorDataset):
+    """Tensors from which a whole batch is picked at once: a list of indices is made a tensor once, not per tensor."""
+
+    def __getitem__(self, index):
+        index = torch.as_tensor(index, device=self.tensors[0].device)
+        return tuple(tensor.index_select(0, index) for tensor in self.tensors)
+
+
 def loader(
     *tensors: torch.Tensor, batch_size: int, shuffle: bool = True, drop_last: bool = False, seed: int = 0
 ) -> DataLoader:
@@ -330,7 +338,7 @@ def loader(
     lengths = [len(t) for t in tensors]
     if not lengths or 0 in lengths or len(set(lengths)) > 1:
         raise ValueError(f"The tensors must all have the same length, at least 1, but the lengths are {lengths}.")
-    data = TensorDataset(*tensors)
+    data = _Batches(*tensors)
     generator = torch.Generator().manual_seed(seed)
     order = RandomSampler(data, generator=generator) if shuffle else SequentialSampler(data)
     return DataLoader(data, sampler=BatchSampler(order, batch_size, drop_last), batch_size=None, generator=generator)
