@@ -28,7 +28,7 @@ class LeNet(nn.Module):
 
 
 class UNet(nn.Module):
-    """The small denoiser that the lecture diffusion/ddpm builds: (B, channels, H, W), times (B,) -> (B, channels, H, W).
+    """The denoiser that the lecture diffusion/ddpm builds: (B, channels, H, W), times (B,) -> (B, channels, H, W).
 
     widths: channels at each size, finest first, each a multiple of 4; H and W must be divisible by 2 to the power of
     their number less one. Time enters every block by a scale and a shift; one self-attention at the coarsest size.
