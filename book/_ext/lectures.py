@@ -24,6 +24,12 @@ ROOT = execute.ROOT
 MODULES = ROOT / "node_modules"
 MATHJAX = ("tex-chtml.js", "a11y", "input", "output/chtml", "sre", "ui")
 WIDGETS = MODULES / "@jupyter-widgets/html-manager/dist"
+SCROLL = {  # a wide table scrolls by itself, also with the keyboard
+    "class": "table-scroll",
+    "tabindex": "0",
+    "role": "group",
+    "aria-label": "Table",
+}
 CHINESE = re.compile(
     r"[㐀-鿿]+(?:[，。；：、（）“”《》！？0-9A-Za-z\s-]*[㐀-鿿]+)*[。！？]?"
 )
@@ -138,16 +144,9 @@ def finish_body(body: str, pictures: dict[str, Path]) -> str:
         ):
             continue
         text.replace_with(*mark_chinese(soup, str(text)))
-    for table in soup.find_all(
-        "table"
-    ):  # a wide table scrolls by itself, also with the keyboard
+    for table in soup.find_all("table"):
         if not table.find_parent(class_="table-scroll"):
-            table.wrap(
-                soup.new_tag(
-                    "div",
-                    attrs={"class": "table-scroll", "tabindex": "0", "role": "group"},
-                )
-            )
+            table.wrap(soup.new_tag("div", attrs=SCROLL))
     return str(soup)
 
 
@@ -249,7 +248,9 @@ def status_table(app, out: Path) -> str:
         "HTML of the page (kB)",
     )
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    table = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    attributes = " ".join(f'{name}="{value}"' for name, value in SCROLL.items())
+    return f'<div {attributes}><table class="table">{table}</table></div>'
 
 
 def copy_assets(target: Path) -> None:
