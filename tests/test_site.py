@@ -113,6 +113,13 @@ def test_a_page_is_light_and_its_scripts_come_late(page, server, site, name):
     assert len((site / f"{name}.html").read_bytes()) <= 1_500_000
 
 
+def test_a_wrong_address_gets_a_page_that_leads_back(site):
+    soup = BeautifulSoup((site / "404.html").read_text(encoding="utf-8"), "html.parser")
+    assert soup.h1.get_text().startswith("Page not found")
+    links = [a["href"] for a in soup.select("article a[href]") if not a["href"].startswith(("http", "#"))]
+    assert {"/intro.html", "/reading-paths.html", "/search.html"} <= set(links)
+
+
 def test_search_finds_a_lecture(page, server):
     page.goto(f"{server}/search.html?q=momentum")
     page.wait_for_selector("#search-results li a")

@@ -39,7 +39,7 @@ def setup(app):
     app.add_config_value("book_scale", "book", "env")
     app.add_config_value("book_cache", "", "")
     app.add_config_value("book_cards", {}, "env")
-    app.connect("config-inited", set_paths)
+    app.connect("config-inited", set_paths, priority=950)  # after the table of contents
     app.connect("builder-inited", read_records)
     app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", finish_page, priority=900)
@@ -57,6 +57,8 @@ def set_paths(app, config):
     config.notfound_urls_prefix = os.environ.get(
         "BOOK_PREFIX", "/"
     )  # where the site lies on its host
+    # "only the pages of the table of contents" leaves out the one page that belongs to no place in it
+    config.exclude_patterns = [p for p in config.exclude_patterns if p != "404.md"]
     config.nb_ipywidgets_js = {}  # explorer.js loads the widget manager when an explorer comes near
     config.html_static_path = [str(ROOT / "book/_static"), *config.html_static_path]
     config.html_theme_options |= {
@@ -124,6 +126,9 @@ def finish_page(app, pagename, templatename, context, doctree):
         f'\n<p class="lecture-facts">Version <a href="{url}/commit/{commit.rstrip("+")}">{commit}</a> · '
         f'<a href="{url}/issues/new?title={pagename}:%20">Report an error on this page</a></p>'
     )
+    if pagename == "404":  # it stands in for pages in any folder
+        root = app.config.notfound_urls_prefix
+        body = re.sub(r'href="(?!https?:|#|/)', f'href="{root}', body)
     context["body"] = body
 
 
