@@ -65,6 +65,7 @@ def set_paths(app, config):
         "navbar_persistent": [],
         "show_navbar_depth": 2,
         "logo": {"text": config.html_title},
+        "pygments_dark_style": "a11y-high-contrast-dark",
     }
 
 
