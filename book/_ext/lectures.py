@@ -174,10 +174,15 @@ def finish_site(app, error):
     out = Path(app.outdir)
     copy_assets(out / "_static/assets")
     draw_cards(app, out / "_images/cards")
+    lighter = lighten_images(out / "_images")
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        if (lighter := finish_html(text, page.name)) != text:
-            page.write_text(lighter, encoding="utf-8")
+        done = finish_html(text, page.name)
+        done = re.sub(
+            r'_images/([\w-]+)\.png"', lambda m: lighter.get(m[1], m[0]), done
+        )
+        if done != text:
+            page.write_text(done, encoding="utf-8")
     page = out / "status.html"
     if page.exists():
         text = page.read_text(encoding="utf-8")
@@ -208,6 +213,18 @@ def draw_cards(app, folder: Path) -> None:
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
             picture.thumbnail((660, 660))
             picture.convert("RGB").save(folder / f"{part}.webp", quality=85)
+
+
+def lighten_images(folder: Path) -> dict[str, str]:
+    """Write each figure as lossless WebP beside its PNG; return what to put in place of `_images/NAME.png"`."""
+    lighter = {}
+    for path in sorted(folder.glob("*.png")):
+        small = path.with_suffix(".webp")
+        if not small.exists():
+            with Image.open(path) as picture:
+                picture.convert("RGB").save(small, lossless=True)
+        lighter[path.stem] = f'_images/{small.name}"'
+    return lighter
 
 
 def finish_html(text: str, name: str) -> str:
