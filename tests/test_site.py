@@ -109,8 +109,9 @@ def test_a_page_is_light_and_its_scripts_come_late(page, server, site, name):
     page.goto(f"{server}/{name}.html", wait_until="load")
     page.wait_for_timeout(300)
     assert not [url for url in loaded if "fontawesome.js" in url or "searchindex" in url]
-    assert not [url for url in loaded if "embed.js" in url], "the widget manager is loaded before an explorer is near"
-    assert len((site / f"{name}.html").read_bytes()) <= 1_500_000
+    early = [url for url in loaded if "embed.js" in url or "frames.js" in url]
+    assert not early, "the widget manager or the frames are loaded before an explorer is near"
+    assert sum((site / f"{name}{end}").stat().st_size for end in (".html", ".frames.js")) <= 1_500_000
 
 
 def test_a_wrong_address_gets_a_page_that_leads_back(site):
@@ -195,14 +196,18 @@ def test_the_status_page_has_a_row_per_lecture(site):
 # Each check is seen to fail on a broken copy of a real page.
 
 
-def spoil(site, overrides, change):
-    """Serve a changed copy of the first lecture's page beside it; return its name."""
-    text = (site / f"{LECTURES[0]}.html").read_text(encoding="utf-8")
-    changed = change(text)
-    assert changed != text
-    path = f"/{LECTURES[0].rpartition('/')[0]}/broken.html"
-    overrides[path] = changed.encode()
-    return path
+def spoil(site, overrides, change=None, frames=None, name=LECTURES[0]):
+    """Serve a changed copy of a lecture's page, and of its frames, beside it; return its address."""
+    folder = name.rpartition("/")[0]
+    text = (site / f"{name}.html").read_text(encoding="utf-8")
+    pictures = (site / f"{name}.frames.js").read_text(encoding="utf-8")
+    broken = change(text) if change else text
+    spoilt = frames(pictures) if frames else pictures
+    assert (broken, spoilt) != (text, pictures)
+    broken = broken.replace(f'content="{name.rpartition("/")[2]}.frames.js"', 'content="broken.frames.js"')
+    overrides[f"/{folder}/broken.html"] = broken.encode()
+    overrides[f"/{folder}/broken.frames.js"] = spoilt.encode()
+    return f"/{folder}/broken.html"
 
 
 def at_end(html):
@@ -218,21 +223,21 @@ def one_picture(text):
     )
 
 
-def without_state(text):
-    return re.sub(r'<script type="application/vnd.jupyter.widget-state\+json".*?</script>', "", text, flags=re.S)
+def no_frames(text):
+    return "window.bookFrames = {};"
 
 
 @pytest.mark.parametrize(
-    "change, expected",
+    "change, frames, expected",
     [
-        (without_state, "explorers came to life"),
-        (one_picture, "its picture does not change"),
-        (lambda text: text.replace("/js/book.js", "/js/gone.js"), "explorers came to life"),
-        (lambda text: text.replace("explorer-still", "explorer-gone"), "no explorer on the page"),
+        (None, no_frames, "explorers came to life"),
+        (None, one_picture, "its picture does not change"),
+        (lambda text: text.replace("/js/book.js", "/js/gone.js"), None, "explorers came to life"),
+        (lambda text: text.replace("explorer-still", "explorer-gone"), None, "no explorer on the page"),
     ],
 )
-def test_broken_sliders_are_noticed(page, server, site, overrides, change, expected):
-    page.goto(server + spoil(site, overrides, change))
+def test_broken_sliders_are_noticed(page, server, site, overrides, change, frames, expected):
+    page.goto(server + spoil(site, overrides, change, frames))
     found = browser.slider_faults(page)
     assert any(expected in text for text in found), found
 
@@ -269,10 +274,7 @@ def test_a_page_that_needs_javascript_is_noticed(chromium, server, site, overrid
 
 
 def test_an_animation_that_does_not_play_is_noticed(page, server, site, overrides):
-    name = next(n for n in LECTURES if "PlayModel" in (site / f"{n}.html").read_text(encoding="utf-8"))
-    text = one_picture((site / f"{name}.html").read_text(encoding="utf-8"))
-    path = f"/{name.rpartition('/')[0]}/broken-player.html"
-    overrides[path] = text.encode()
-    page.goto(server + path)
+    name = next(n for n in LECTURES if "PlayModel" in (site / f"{n}.frames.js").read_text(encoding="utf-8"))
+    page.goto(server + spoil(site, overrides, frames=one_picture, name=name))
     browser.wake(page)
     assert "animation 1 does not play" in browser.play_faults(page)

@@ -24,6 +24,7 @@ ROOT = execute.ROOT
 MODULES = ROOT / "node_modules"
 MATHJAX = ("tex-chtml.js", "a11y", "input", "output/chtml", "sre", "ui")
 WIDGETS = MODULES / "@jupyter-widgets/html-manager/dist"
+STATE = r"application/vnd\.jupyter\.widget-state\+json"
 SCROLL = {  # a wide table scrolls by itself, also with the keyboard
     "class": "table-scroll",
     "tabindex": "0",
@@ -181,6 +182,7 @@ def finish_site(app, error):
         done = re.sub(
             r'_images/([\w-]+)\.png"', lambda m: lighter.get(m[1], m[0]), done
         )
+        done = move_state(done, page)
         if done != text:
             page.write_text(done, encoding="utf-8")
     page = out / "status.html"
@@ -213,6 +215,19 @@ def draw_cards(app, folder: Path) -> None:
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
             picture.thumbnail((660, 660))
             picture.convert("RGB").save(folder / f"{part}.webp", quality=85)
+
+
+def move_state(text: str, page: Path) -> str:
+    """Move the frames of a page's explorers into a script beside it, which book.js fetches when one comes near.
+
+    A script, because a page that is opened as a file may load scripts but not data.
+    """
+    found = re.search(rf'<script type="{STATE}">(.*?)</script>', text, re.S)
+    if found is None:
+        return text
+    target = page.with_suffix(".frames.js")
+    target.write_text(f"window.bookFrames = {found[1].strip()};\n", encoding="utf-8")
+    return text.replace(found[0], f'<meta name="book-frames" content="{target.name}">')
 
 
 def lighten_images(folder: Path) -> dict[str, str]:
@@ -249,7 +264,7 @@ def status_table(app, out: Path) -> str:
     """Return an HTML table: a row per lecture with its run time, memory and the size of its page."""
     rows = []
     for name, record in app.book_records.items():
-        page = out / f"{name}.html"
+        page, frames = out / f"{name}.html", out / f"{name}.frames.js"
         seconds, cpu, peak = (
             record[key] for key in ("execution_seconds", "cpu_seconds", "peak_mb")
         )
@@ -257,7 +272,7 @@ def status_table(app, out: Path) -> str:
             f"{seconds:.0f}",
             f"{cpu:.0f}",
             f"{peak:.0f}",
-            f"{page.stat().st_size / 1000:.0f}",
+            f"{sum(p.stat().st_size for p in (page, frames) if p.exists()) / 1000:.0f}",
         )
         cells = "".join(f"<td>{figure}</td>" for figure in figures)
         rows.append(
@@ -268,7 +283,7 @@ def status_table(app, out: Path) -> str:
         "Run time (s)",
         "Processor time (s)",
         "Peak memory (MB)",
-        "HTML of the page (kB)",
+        "Page and frames (kB)",
     )
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     table = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"

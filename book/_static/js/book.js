@@ -3,9 +3,23 @@
   const manager = new URL("../assets/widgets/embed.js", document.currentScript.src);
   let asked = false;
 
+  // The frames lie in a script beside the page; the manager wants them as an element of the page.
   function load() {
     if (asked) return;
     asked = true;
+    const frames = document.createElement("script");
+    frames.src = document.querySelector('meta[name="book-frames"]').content;
+    frames.onload = () => {
+      const state = document.createElement("script");
+      state.type = "application/vnd.jupyter.widget-state+json";
+      state.textContent = JSON.stringify(window.bookFrames);
+      document.body.append(state);
+      start();
+    };
+    document.head.append(frames);
+  }
+
+  function start() {
     // The manager typesets labels through version 2 of MathJax, which this site does not have; labels are plain text.
     window.MathJax = window.MathJax || {};
     window.MathJax.Hub = window.MathJax.Hub || { Queue() {} };
