@@ -1,6 +1,7 @@
 """The build: a lecture that fails, a lecture that was not run, a warning, and what a rebuild runs again."""
 
 import re
+from types import SimpleNamespace
 
 import author
 import build
@@ -149,3 +150,12 @@ def test_the_text_view_round_trip():
         (c.id, c.source) for c in nb.cells
     ]
     nbformat.validate(nb)
+
+
+def test_a_new_run_renews_the_status_page():
+    env = SimpleNamespace(found_docs={"part/one", "status"}, book_runs={"part/one": "a"})
+    app = SimpleNamespace(book_records={"part/one": {"id": "a"}})
+    assert lectures.outdated(app, env, set(), set(), set()) == []
+    assert lectures.outdated(app, env, set(), {"part/one"}, set()) == ["status"]
+    app.book_records["part/one"]["id"] = "b"
+    assert lectures.outdated(app, env, set(), set(), set()) == ["part/one", "status"]

@@ -87,11 +87,16 @@ def outdated(app, env, added, changed, removed):
     """Name the lectures whose run has changed since their page was written, though their text may not have."""
     seen = getattr(env, "book_runs", {})
     env.book_runs = {name: record["id"] for name, record in app.book_records.items()}
-    return [
+    stale = [
         name
         for name, run in env.book_runs.items()
         if seen.get(name) != run and name in env.found_docs
     ]
+    # the table of run times is written anew with them, and with a lecture that is new or whose text has changed
+    others = (added | changed | removed) & (set(env.book_runs) | set(seen))
+    return stale + (
+        ["status"] if (stale or others) and "status" in env.found_docs else []
+    )
 
 
 def finish_page(app, pagename, templatename, context, doctree):
