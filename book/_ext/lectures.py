@@ -19,10 +19,11 @@ from sphinx.errors import ExtensionError
 sys.path.insert(0, str(Path(__file__).parent))
 import author
 import execute
+import formulas
+import lighten
 
 ROOT = execute.ROOT
 MODULES = ROOT / "node_modules"
-MATHJAX = ("tex-chtml.js", "a11y", "input", "output/chtml", "sre", "ui")
 WIDGETS = MODULES / "@jupyter-widgets/html-manager/dist"
 STATE = r"application/vnd\.jupyter\.widget-state\+json"
 SCROLL = {  # a wide table scrolls by itself, also with the keyboard
@@ -40,11 +41,12 @@ def setup(app):
     app.add_config_value("book_scale", "book", "env")
     app.add_config_value("book_cache", "", "")
     app.add_config_value("book_cards", {}, "env")
+    formulas.setup(app)
     app.connect("config-inited", set_paths, priority=950)  # after the table of contents
     app.connect("builder-inited", read_records)
     app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", finish_page, priority=900)
-    app.connect("build-finished", finish_site)
+    app.connect("build-finished", finish_site, priority=900)  # after the theme
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
 
 
@@ -60,6 +62,8 @@ def set_paths(app, config):
     )  # where the site lies on its host
     # "only the pages of the table of contents" leaves out the one page that belongs to no place in it
     config.exclude_patterns = [p for p in config.exclude_patterns if p != "404.md"]
+    config.html_math_renderer = "formulas"
+    config.html_css_files.append(("assets/formulas.css", {}))
     config.nb_ipywidgets_js = {}  # explorer.js loads the widget manager when an explorer comes near
     config.html_static_path = [str(ROOT / "book/_static"), *config.html_static_path]
     config.html_theme_options |= {
@@ -179,9 +183,10 @@ def finish_site(app, error):
         return
     out = Path(app.outdir)
     copy_assets(out / "_static/assets")
+    formulas.typeset(lighten.site_pages(out), MODULES, out / "_static/assets")
     draw_cards(app, out / "_images/cards")
     lighter = lighten_images(out / "_images")
-    for page in out.rglob("*.html"):
+    for page in lighten.site_pages(out):
         text = page.read_text(encoding="utf-8")
         done = finish_html(text, page.name)
         done = re.sub(
@@ -190,6 +195,7 @@ def finish_site(app, error):
         done = move_state(done, page)
         if done != text:
             page.write_text(done, encoding="utf-8")
+    lighten.lighten(out, MODULES)
     page = out / "status.html"
     if page.exists():
         text = page.read_text(encoding="utf-8")
@@ -297,7 +303,7 @@ def status_table(app, out: Path) -> str:
 
 
 def copy_assets(target: Path) -> None:
-    """Copy MathJax and the widget manager, with their fonts, from node_modules into the site."""
+    """Copy the widget manager, with its fonts, from node_modules into the site."""
     version = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))[
         "dependencies"
     ]
@@ -309,10 +315,6 @@ def copy_assets(target: Path) -> None:
             "The browser assets are missing: `make book` installs them with npm."
         )
     shutil.rmtree(target, ignore_errors=True)
-    for name in MATHJAX:
-        source, goal = MODULES / "mathjax/es5" / name, target / "mathjax" / name
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, goal) if source.is_dir() else shutil.copy(source, goal)
     (target / "widgets").mkdir(parents=True)
     for source in [WIDGETS / "embed.js", *WIDGETS.glob("*.woff2")]:
         shutil.copy(source, target / "widgets")
