@@ -7,10 +7,12 @@ import author
 import build
 import execute
 import lectures
+import lighten
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
+from sphinx.errors import ExtensionError
 
 pytestmark = pytest.mark.xdist_group("build")
 
@@ -128,6 +130,54 @@ def test_a_finished_page_has_sizes_languages_and_scrolling_tables(tmp_path):
     assert [span.get_text() for span in soup.select('[lang="zh"]')] == ["动量", "梯度"]
     assert (soup.img["width"], soup.img["height"], soup.img["loading"]) == ("30", "20", "lazy")
     assert soup.table.parent["class"] == ["table-scroll"] and soup.get_text() == "momentum (动量) and 梯度"
+
+
+def test_formulas_are_typeset_by_the_build(little, capfd):
+    intro = little.source / "intro.md"
+    intro.write_text("# Book\n\nSee [it](part/one.ipynb), $x^2 < 3$.\n\n$$ \\mathbb{E}[x] $$\n")
+    assert little.run() == [] and little.render() == 0
+    text = (little.out / "intro.html").read_text(encoding="utf-8")
+    page = BeautifulSoup(text, "html.parser")
+    inline, display = page.select("mjx-container")
+    assert inline.select_one("mjx-assistive-mml").get_text() == "x2<3" and not inline.has_attr("display")
+    assert display["display"] == "true" and display["tabindex"] == "0"
+    assert "MathJax.js" not in text and "tex-chtml" not in text and 'class="formula"' not in text
+    intro.write_text("# Book\n\nSee [it](part/one.ipynb), $\\nosuchcommand{2}$.\n")
+    assert little.render() != 0
+    assert r"Undefined control sequence \nosuchcommand" in capfd.readouterr().err
+
+
+def test_a_page_has_one_style_sheet_with_what_it_uses(little):
+    (little.source / "intro.md").write_text("# Book\n\nSee [it](part/one.ipynb), $x$.\n")
+    for _ in range(2):  # a second build, with nothing to do, must not lose a rule
+        assert little.run() == [] and little.render() == 0
+        soup = BeautifulSoup((little.out / "part/one.html").read_text(encoding="utf-8"), "html.parser")
+        (link,) = soup.select('link[rel="stylesheet"]')
+        assert link["href"].startswith("../_static/site.css?v=")
+        css = (little.out / "_static/site.css").read_text(encoding="utf-8")
+        for used in (".bd-article", 'html[data-theme="dark"] .highlight', ".fa-magnifying-glass", "mjx-math"):
+            assert used in css, used
+        assert ".sd-badge" not in css and ".fa-zhihu" not in css
+        assert len(css) < 250_000
+        assert all(s.has_attr("defer") for s in soup.select("script[src]") if "documentation_options" not in s["src"])
+
+
+def test_addresses_in_style_sheets_survive_the_merger(tmp_path):
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "basic.css").write_text("p { color: red; }")
+    (tmp_path / "styles/a.css").write_text(
+        '@import "../basic.css"; i { src: url(../f/i.woff2) } b { src: url("data:x,y") }'
+    )
+    merged = lighten._merged(tmp_path / "styles/a.css", tmp_path)
+    assert "p { color: red; }" in merged and "url(f/i.woff2)" in merged and 'url("data:x,y")' in merged
+
+
+def test_the_explorers_of_a_page_together_are_kept_small(tmp_path):
+    kind = "application/vnd.jupyter.widget-state+json"
+    text = f'<script type="{kind}">{"x" * 900_001}</script>'
+    with pytest.raises(ExtensionError, match="explorers of one weigh 900 kB"):
+        lectures.move_state(text, tmp_path / "one.html")
+    assert "one.frames.js" in lectures.move_state(text.replace("xx", "", 1), tmp_path / "one.html")
 
 
 def test_scripts_that_a_page_does_not_use_are_dropped():

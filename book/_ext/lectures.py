@@ -25,6 +25,7 @@ import lighten
 ROOT = execute.ROOT
 MODULES = ROOT / "node_modules"
 WIDGETS = MODULES / "@jupyter-widgets/html-manager/dist"
+MAX_STATE = 900_000  # bytes of a page's explorers: 800 kB of pictures, and the widgets around them
 STATE = r"application/vnd\.jupyter\.widget-state\+json"
 SCROLL = {  # a wide table scrolls by itself, also with the keyboard
     "class": "table-scroll",
@@ -236,6 +237,11 @@ def move_state(text: str, page: Path) -> str:
     found = re.search(rf'<script type="{STATE}">(.*?)</script>', text, re.S)
     if found is None:
         return text
+    if len(found[1]) > MAX_STATE:
+        raise ExtensionError(
+            f"The explorers of {page.stem} weigh {len(found[1]) / 1000:.0f} kB, but those of a page "
+            f"may hold {MAX_STATE / 1000:.0f}: draw fewer or simpler frames."
+        )
     target = page.with_suffix(".frames.js")
     target.write_text(f"window.bookFrames = {found[1].strip()};\n", encoding="utf-8")
     return text.replace(found[0], f'<meta name="book-frames" content="{target.name}">')

@@ -5,7 +5,7 @@ const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
 mathjax
   .init({
     loader: { load: ["input/tex", "output/chtml"] },
-    tex: { packages: ["base", "ams", "newcommand", "textmacros"] }, // without "noerrors": a mistake ends the build
+    tex: { packages: ["base", "ams", "newcommand", "textmacros"] },
     chtml: { adaptiveCSS: false, fontURL: "fonts" },
   })
   .then((MathJax) => {
@@ -14,6 +14,8 @@ mathjax
       try {
         const spoken = MathJax.tex2mml(tex, { display }).replace(/\s*\n\s*/g, "");
         const shown = adaptor.outerHTML(MathJax.tex2chtml(tex, { display }));
+        const wrong = shown.match(/data-mjx-error="([^"]*)"/);
+        if (wrong) throw new Error(wrong[1]);
         return shown
           .replace("<mjx-container", display ? '<mjx-container tabindex="0"' : "<mjx-container") // it may have to scroll
           .replace("<mjx-math", '<mjx-math aria-hidden="true"')
