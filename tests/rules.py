@@ -7,6 +7,8 @@ import author
 
 TAGS = {"hide-cell", "hide-input", "remove-cell", "raises-exception"}
 CHINESE = r"[一-鿿]"
+NAMES = {"Adam", "ELBO", "FiLM", "Fréchet", "Hessian", "Jensen's", "Kaiming", "Nesterov", "Polyak", "RMS"}
+NAMES |= {"Robbins–Monro", "U-Net", "Xavier"}  # what stays capital when it does not begin a sentence
 BOLD = re.compile(r"(?<![\*\\])\*\*(?!\s)([^*\n]+?)\*\*(\s*[（(]([^()（）]*[一-鿿][^()（）]*)[)）])?")
 
 
@@ -19,7 +21,8 @@ def prose(nb) -> str:
 
 def terms(nb) -> dict[str, str]:
     """The terms that a lecture defines, in bold with their Chinese, such as {"momentum": "动量"}."""
-    return {term: chinese for term, _, chinese in BOLD.findall(prose(nb)) if chinese}
+    found = {term: chinese for term, _, chinese in BOLD.findall(prose(nb)) if chinese}
+    return {term if term.split()[0] in NAMES else term[0].lower() + term[1:]: zh for term, zh in found.items()}
 
 
 def file_faults(nb) -> list[str]:

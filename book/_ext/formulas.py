@@ -18,7 +18,7 @@ STYLE = (  # read aloud, not shown; the letters as large as those of the text ar
     "@media (max-width: 600px) {\n"  # on a phone a formula in the text may go over two lines
     "  mjx-container:not([display]) { white-space: normal !important; }\n"
     "  mjx-container:not([display]) > mjx-math { display: inline !important; line-height: 1.3; white-space: normal; }\n"
-    "  mjx-container:not([display]) > mjx-math > * { line-height: 0; }\n}\n"
+    "  mjx-container:not([display]) > mjx-math > * { line-height: 0; white-space: nowrap; }\n}\n"
 )
 
 
