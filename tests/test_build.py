@@ -140,6 +140,7 @@ def test_formulas_are_typeset_by_the_build(little, capfd):
     page = BeautifulSoup(text, "html.parser")
     inline, display = page.select("mjx-container")
     assert inline.select_one("mjx-assistive-mml").get_text() == "x2<3" and not inline.has_attr("display")
+    assert inline.parent["class"] == ["unbroken"] and inline.parent.get_text().endswith(".")
     assert display["display"] == "true" and display["tabindex"] == "0"
     assert "MathJax.js" not in text and "tex-chtml" not in text and 'class="formula"' not in text
     intro.write_text("# Book\n\nSee [it](part/one.ipynb), $\\nosuchcommand{2}$.\n")

@@ -11,10 +11,13 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 
 MARK = re.compile(r'<(span|div) class="formula">(.*?)</\1>', re.S)
+# no line begins with a full stop
+BEFORE = re.compile(r'(<span class="formula">[^<]*</span>[.,;:!?)]+)')
 STYLE = (  # read aloud, not shown; the letters as large as those of the text around
     "mjx-container { font-size: 112%; position: relative; }\n"
     "mjx-assistive-mml { border: 0; clip: rect(1px, 1px, 1px, 1px); height: 1px; left: 0; overflow: hidden; "
     "position: absolute; top: 0; user-select: none; width: 1px; }\n"
+    ".unbroken { white-space: nowrap; }\n"
     "@media (max-width: 600px) {\n"  # on a phone a formula in the text may go over two lines
     "  mjx-container:not([display]) { white-space: normal !important; }\n"
     "  mjx-container:not([display]) > mjx-math { display: inline !important; line-height: 1.3; white-space: normal; }\n"
@@ -55,7 +58,8 @@ def typeset(pages: list[Path], modules: Path, assets: Path) -> None:
     result = json.loads(done.stdout)
     shown = dict(zip(found, result["formulas"]))
     for page, text in texts.items():
-        new = MARK.sub(lambda mark: shown[mark.groups()], text)
+        new = BEFORE.sub(r'<span class="unbroken">\1</span>', text)
+        new = MARK.sub(lambda mark: shown[mark.groups()], new)
         if new != text:
             page.write_text(new, encoding="utf-8")
     assets.mkdir(parents=True, exist_ok=True)
