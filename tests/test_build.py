@@ -1,6 +1,7 @@
 """The build: a lecture that fails, a lecture that was not run, a warning, and what a rebuild runs again."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import author
@@ -90,6 +91,13 @@ def test_only_what_changed_runs_again(little, capfd):
     assert little.run() == [] and little.render() == 0
     assert "1 to run" in capfd.readouterr().out
     assert little.printed() == "one\n3\n"
+
+
+def test_two_builds_at_once_share_the_work(little, capfd):
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: little.run(), range(2))) == [[], []]
+    out = capfd.readouterr().out
+    assert out.count("1 to run") == 1 and out.count("0 to run") == 1
 
 
 def test_a_new_run_of_an_unchanged_lecture_reaches_its_page(little):

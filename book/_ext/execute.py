@@ -5,6 +5,8 @@ The cache's folder is named by all that a result depends on beside the cells: sc
 """
 
 import concurrent.futures
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -122,8 +124,26 @@ def fill(
     toc: Path = ROOT / "_toc.yml",
     folder: Path | None = None,
 ) -> list[str]:
-    """Execute every lecture that the cache lacks, a progress line each; return what failed, one text a lecture."""
-    cache = get_cache(folder or cache_folder(scale))
+    """Execute every lecture that the cache lacks, a progress line each; return what failed, one text a lecture.
+
+    Where another process fills the same cache, this one waits, and finds the lectures there.
+    """
+    folder = folder or cache_folder(scale)
+    with alone(folder):
+        return _fill(scale, book, toc, folder)
+
+
+@contextlib.contextmanager
+def alone(folder: Path):
+    """Hold a folder for this process: two that write one cache would spoil it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(scale: str, book: Path, toc: Path, folder: Path) -> list[str]:
+    cache = get_cache(folder)
     waiting, names = [], lectures(toc, book)
     for name in names:
         nb = nbformat.read(book / f"{name}.ipynb", as_version=4)
