@@ -32,7 +32,7 @@ class UNet(nn.Module):
 
     widths: channels at each size, finest first, each a multiple of 4; H and W must be divisible by 2 to the power of
     their number less one. Time enters every block by a scale and a shift; one self-attention at the coarsest size.
-    A fresh network returns zeros. Sources: Ronneberger et al., U-Net (2015); Ho et al., DDPM (2020); Perez et al.,
+    A condition c (B, time_dim), where one is given, is added to the time. A fresh network returns zeros. Sources: Ronneberger et al., U-Net (2015); Ho et al., DDPM (2020); Perez et al.,
     FiLM (2018).
     """
 
@@ -50,8 +50,9 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(ResidualBlock(2 * w, w, time_dim) for w, _ in back)
         self.norm = nn.GroupNorm(4, first)
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        emb = F.silu(self.time(time_embedding(t, self.time_dim)))  # (B, time_dim)
+    def forward(self, x: torch.Tensor, t: torch.Tensor, c: torch.Tensor | None = None) -> torch.Tensor:
+        emb = self.time(time_embedding(t, self.time_dim))  # (B, time_dim)
+        emb = F.silu(emb if c is None else emb + c)
         h, across = self.stem(x), []
         for block, halve in zip(self.down, self.halve):
             across.append(block(h, emb))

@@ -1,0 +1,158 @@
+"""Diffusion models as the lecture diffusion/ddpm builds them: noise, training, sampling, and a judge of the samples.
+
+Times run from 0 (clean data) to T (almost pure noise); `alpha_bar` (T + 1,) holds at each the share of the data's
+variance that is left, `alpha_bar[0] = 1`. Networks predict the velocity v = sqrt(a) eps - sqrt(1 - a) x0.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm.auto import tqdm
+
+from utils import common, data, train
+from utils.models import LeNet
+
+
+def cosine_schedule(T: int = 1000, s: float = 0.008) -> torch.Tensor:
+    """Return alpha_bar (T + 1,), float64, of the cosine schedule, on the CPU; no step adds more than 0.999.
+
+    Source: Nichol and Dhariwal, Improved denoising diffusion probabilistic models (2021), equation 17.
+    """
+    t = torch.arange(T + 1, dtype=torch.float64) / T
+    f = torch.cos((t + s) / (1 + s) * math.pi / 2) ** 2
+    beta = (1 - f[1:] / f[:-1]).clamp(max=0.999)
+    return torch.cat([torch.ones(1), (1 - beta).cumprod(0)])
+
+
+def diffuse(x0: torch.Tensor, t: torch.Tensor, alpha_bar: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise x0 (B, …) to the times t (B,), given on the CPU; return x_t and the velocity v, both (B, …).
+
+    Source: Ho et al., DDPM (2020), equation 4; Salimans and Ho, Progressive distillation (2022), section 4.
+    """
+    a = alpha_bar[t].view(-1, *[1] * (x0.ndim - 1)).float().to(x0.device)
+    eps = torch.randn_like(x0)
+    return a.sqrt() * x0 + (1 - a).sqrt() * eps, a.sqrt() * eps - (1 - a).sqrt() * x0
+
+
+def train_ema(
+    model: nn.Module, loss: Callable[[], torch.Tensor], *, steps: int, lr: float, decay: float = 0.998
+) -> tuple[nn.Module, list[float]]:
+    """Train `model` in place for `steps` updates; return the moving average of its weights and the losses (steps,).
+
+    loss: draws a fresh batch, calls `model` and returns the loss, a scalar. AdamW with a rate that rises to `lr` over
+    the first 5 % and falls to zero as a cosine. The average, a copy in evaluation mode, forgets by `decay`, faster at
+    first. Training stops early, says why, and returns what there is when a loss is not finite or it is interrupted.
+    """
+    ema, losses = copy.deepcopy(model).eval(), []
+    opt = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, total_steps=steps, pct_start=0.05, cycle_momentum=False)
+    quiet = common.is_static() or common.get_scale() == "smoke"
+    try:
+        for step in tqdm(range(1, steps + 1), leave=False, disable=quiet):
+            value = loss()
+            losses.append(value.detach())
+            if step % 50 == 0 and not torch.isfinite(losses[-1]):  # seldom: reading it makes a GPU wait
+                print(f"Stopped: the loss became {losses[-1].item()} before update {step}; try a smaller rate.")
+                break
+            opt.zero_grad()
+            value.backward()
+            opt.step()
+            schedule.step()
+            with torch.no_grad():
+                for average, p in zip(ema.parameters(), model.parameters()):
+                    average.lerp_(p, 1 - min(decay, step / (step + 9)))
+    except KeyboardInterrupt:
+        print(f"Interrupted after {len(losses)} of {steps} updates.")
+    return ema, torch.stack(losses).tolist()
+
+
+def denoiser(model: nn.Module, alpha_bar: torch.Tensor, *given: torch.Tensor) -> Callable:
+    """Return the function (x, t) -> x0_hat that reads the clean data off the velocity of `model(x, times, *given)`."""
+
+    def denoise(x, t):
+        a = alpha_bar[t].item()
+        return a**0.5 * x - (1 - a) ** 0.5 * model(x, torch.full((len(x),), t, device=x.device), *given)
+
+    return denoise
+
+
+def ancestral(x, x0_hat, a: float, a_next: float, z):
+    """Step from alpha_bar `a` to the larger `a_next` by the posterior of DDPM; z is fresh standard noise, or zero."""
+    alpha = a / a_next
+    mean = a_next**0.5 * (1 - alpha) * x0_hat + alpha**0.5 * (1 - a_next) * x
+    return mean / (1 - a) + ((1 - alpha) * (1 - a_next) / (1 - a)) ** 0.5 * z
+
+
+def ddim(x, x0_hat, a: float, a_next: float, z=0.0):
+    """Step from alpha_bar `a` to the larger `a_next` without fresh noise: the estimated noise is kept, at its new level.
+
+    Source: Song et al., Denoising diffusion implicit models (2021), equation 12 with sigma = 0; see
+    diffusion/ddim-samplers.
+    """
+    return a_next**0.5 * x0_hat + (1 - a_next) ** 0.5 * (x - a**0.5 * x0_hat) / (1 - a) ** 0.5
+
+
+@torch.no_grad()
+def sample(
+    denoise: Callable,
+    x: torch.Tensor,
+    alpha_bar: torch.Tensor,
+    *,
+    steps: int,
+    rule: Callable = ancestral,
+    clip: bool = False,
+    trace: list | None = None,
+) -> torch.Tensor:
+    """Walk from the noise x (B, …) at time T to time 0 in `steps` steps of about equal length and return the samples.
+
+    denoise: (x, t) -> x0_hat. rule: (x, x0_hat, a, a_next, z) -> next x. clip: bring x0_hat into [-1, 1].
+    trace: a list that receives (t, x, x0_hat) before each step. Noise comes from PyTorch's global generator.
+    """
+    times = torch.linspace(len(alpha_bar) - 1, 0, steps + 1).round().int().tolist()
+    for t, t_next in zip(times, times[1:]):
+        x0_hat = denoise(x, t)
+        if clip:
+            x0_hat = x0_hat.clamp(-1, 1)
+        if trace is not None:
+            trace.append((t, x, x0_hat))
+        x = rule(x, x0_hat, alpha_bar[t].item(), alpha_bar[t_next].item(), torch.randn_like(x))
+    return x
+
+
+def train_judge(images: data.Images, device: torch.device, *, rounds: int = 4) -> Callable:
+    """Train LeNet on `images` and shifted copies; return read(x) -> features (B, 84) and probabilities (B, classes).
+
+    `read` takes images of any size in [-1, 1], (B, 1, H, W), and enlarges them to 28 × 28; `rounds` are epochs.
+    """
+    enlarge = lambda x: F.interpolate(x, size=(28, 28), mode="bilinear", align_corners=False)  # noqa: E731
+    shifts = [(0, 0), (2, 1), (-2, -1), (-1, 2), (1, -2)][: 1 if len(images.x) > 10_000 else 5]
+    x = torch.cat([enlarge(images.x).roll(shift, dims=(2, 3)) for shift in shifts]).to(device)
+    loader = data.loader(x, images.y.to(device).repeat(len(shifts)), batch_size=64)
+    torch.manual_seed(0)
+    judge = LeNet(classes=len(images.classes)).to(device)
+    opt = torch.optim.AdamW(judge.parameters(), lr=2e-3)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(opt, rounds)
+    train.fit(judge, loader, F.cross_entropy, opt, epochs=rounds, scheduler=cosine, progress=False)
+
+    @torch.no_grad()
+    def read(x):
+        f = judge.head[:-1](judge.features(enlarge((x.clamp(-1, 1) + 1) / 2)))
+        return f, judge.head[-1](f).softmax(1)
+
+    return read
+
+
+def frechet(f: torch.Tensor, g: torch.Tensor) -> float:
+    """Return the squared Fréchet distance between Gaussians fitted to features (N, D) and (M, D); N and M at least 2.
+
+    Source: Dowson and Landau, The Fréchet distance between multivariate normal distributions (1982); as a measure of
+    generators: Heusel et al., GANs trained by a two time-scale update rule (2017).
+    """
+    f, g = f.double().cpu(), g.double().cpu()
+    A, B = f.T.cov(), g.T.cov()  # the eigenvalues of A B are real and not negative
+    root = torch.linalg.eigvals(A @ B).real.clamp(min=0).sqrt().sum()
+    return float((f.mean(0) - g.mean(0)).square().sum() + A.trace() + B.trace() - 2 * root)
