@@ -46,10 +46,15 @@ def train_ema(
     loss: draws a fresh batch, calls `model` and returns the loss, a scalar. AdamW with a rate that rises to `lr` over
     the first 5 % and falls to zero as a cosine. The average, a copy in evaluation mode, forgets by `decay`, faster at
     first. Training stops early, says why, and returns what there is when a loss is not finite or it is interrupted.
+
+    Raises ValueError for fewer than two steps.
     """
+    if steps < 2:
+        raise ValueError(f"steps is {steps}, but it must be at least 2.")
     ema, losses = copy.deepcopy(model).eval(), []
     opt = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, total_steps=steps, pct_start=0.05, cycle_momentum=False)
+    rise = max(0.05, 1.5 / steps)  # at least one whole update
+    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
     quiet = common.is_static() or common.get_scale() == "smoke"
     try:
         for step in tqdm(range(1, steps + 1), leave=False, disable=quiet):
@@ -88,7 +93,7 @@ def ancestral(x, x0_hat, a: float, a_next: float, z):
 
 
 def ddim(x, x0_hat, a: float, a_next: float, z=0.0):
-    """Step from alpha_bar `a` to the larger `a_next` without fresh noise: the estimated noise is kept, at its new level.
+    """Step from alpha_bar `a` to the larger `a_next` without fresh noise: the estimated noise stays, at its new level.
 
     Source: Song et al., Denoising diffusion implicit models (2021), equation 12 with sigma = 0; see
     diffusion/ddim-samplers.

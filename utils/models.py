@@ -32,8 +32,8 @@ class UNet(nn.Module):
 
     widths: channels at each size, finest first, each a multiple of 4; H and W must be divisible by 2 to the power of
     their number less one. Time enters every block by a scale and a shift; one self-attention at the coarsest size.
-    A condition c (B, time_dim), where one is given, is added to the time. A fresh network returns zeros. Sources: Ronneberger et al., U-Net (2015); Ho et al., DDPM (2020); Perez et al.,
-    FiLM (2018).
+    A condition c (B, time_dim), where one is given, is added to the time. A fresh network returns zeros. Sources:
+    Ronneberger et al., U-Net (2015); Ho et al., DDPM (2020); Perez et al., FiLM (2018).
     """
 
     def __init__(self, channels=1, widths=(8, 16, 32), time_dim=64):
