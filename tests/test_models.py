@@ -34,6 +34,10 @@ def test_both_definitions_are_equal(name):
     built.load_state_dict(kept.state_dict(), strict=True)
     inputs = [torch.randn(shape)] + ([torch.tensor([3, 700])] if name == "UNet" else [])
     torch.testing.assert_close(built(*inputs), kept(*inputs))
+    if name == "UNet":
+        c = torch.randn(2, 64)
+        torch.testing.assert_close(built(*inputs, c), kept(*inputs, c))
+        assert not torch.allclose(kept(*inputs, c), kept(*inputs))
     assert lecture in kept.__doc__
 
 
