@@ -8,7 +8,7 @@ import author
 TAGS = {"hide-cell", "hide-input", "remove-cell", "raises-exception"}
 CHINESE = r"[一-鿿]"
 NAMES = {  # what stays capital when it does not begin a sentence
-    "Adam", "ControlNet", "DPM-Solver++", "ELBO", "FiLM", "Fréchet", "Heun's", "Hessian", "Jensen's", "Kaiming", "LoRA",
+    "Adam", "ControlNet", "DPM-Solver++", "ELBO", "FiLM", "Fréchet", "Heun's", "Hessian", "Jensen's", "Kaiming",
     "Nesterov", "Polyak", "RMS", "Robbins–Monro", "Tweedie's", "U-Net", "Xavier",
 }  # fmt: skip
 BOLD = re.compile(r"(?<![\*\\])\*\*(?!\s)([^*\n]+?)\*\*(\s*[（(]([^()（）]*[一-鿿][^()（）]*)[)）])?")
