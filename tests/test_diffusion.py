@@ -90,6 +90,13 @@ def test_training_of_few_steps(steps):
     assert len(_train(diffusion.train_ema, steps)[2]) == steps
 
 
+def test_the_average_has_the_statistics_of_the_model():
+    model, x = torch.nn.BatchNorm1d(3), torch.randn(64, 3) + 5
+    ema, _ = diffusion.train_ema(model, lambda: (model(x) - x).square().mean(), steps=30, lr=1e-2)
+    torch.testing.assert_close(ema.running_mean, model.running_mean)
+    assert ema.running_mean.min() > 4 and ema.num_batches_tracked == 30
+
+
 def test_training_stops_with_a_sentence(capsys):
     model = torch.nn.Linear(2, 1)
     count = []

@@ -45,7 +45,8 @@ def train_ema(
 
     loss: draws a fresh batch, calls `model` and returns the loss, a scalar. AdamW with a rate that rises to `lr` over
     the first 5 % and falls to zero as a cosine. The average, a copy in evaluation mode, forgets by `decay`, faster at
-    first. Training stops early, says why, and returns what there is when a loss is not finite or it is interrupted.
+    first; its buffers, such as those of batch normalization, are the last ones of `model`. Training stops early, says
+    why, and returns what there is when a loss is not finite or it is interrupted.
 
     Raises ValueError for fewer than two steps.
     """
@@ -72,6 +73,8 @@ def train_ema(
                     average.lerp_(p, 1 - min(decay, step / (step + 9)))
     except KeyboardInterrupt:
         print(f"Interrupted after {len(losses)} of {steps} updates.")
+    for average, last in zip(ema.buffers(), model.buffers()):
+        average.copy_(last)
     return ema, torch.stack(losses).tolist()
 
 

@@ -131,7 +131,7 @@ def finish_page(app, pagename, templatename, context, doctree):
             "</h1>",
             f'</h1>\n<p class="lecture-facts"><a href="{colab}">Open in Colab</a> · '
             f'<a href="{source}" download>Download the notebook</a> · '
-            f"runs in {record['execution_seconds']:.0f} s at {app.config.book_scale} scale on one processor core</p>",
+            f"runs in {record['cpu_seconds']:.0f} s at {app.config.book_scale} scale on one processor core</p>",
             1,
         )
     body += (
