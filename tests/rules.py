@@ -1,9 +1,13 @@
 """The house rules of a lecture: each function takes a notebook and returns its faults, one sentence each."""
 
 import ast
+import io
 import re
+import symtable
+import tokenize
 
 import author
+import density
 
 TAGS = {"hide-cell", "hide-input", "remove-cell", "raises-exception"}
 CHINESE = r"[一-鿿]"
@@ -11,6 +15,27 @@ NAMES = {  # what stays capital when it does not begin a sentence
     "Adam", "ControlNet", "DPM-Solver++", "ELBO", "FiLM", "Fréchet", "Heun's", "Hessian", "Jensen's", "Kaiming",
     "Nesterov", "Polyak", "RMS", "Robbins–Monro", "Tweedie's", "U-Net", "Xavier",
 }  # fmt: skip
+LABELS = ("The question.", "What you will have built.", "The route.", "Read before.")  # they open a lecture
+PREDICT = "Predict."
+COLUMNS = 80  # of code, which then fits the width of a page
+NOT_REWRITTEN = {  # lectures that do not keep the rules of `reading_faults` yet; this list only shrinks
+    "diffusion/ddim-samplers",
+    "diffusion/ddpm-parameterizations",
+    "diffusion/diffusion-vs-autoregression",
+    "diffusion/forward-process",
+    "diffusion/guidance",
+    "diffusion/latent-diffusion",
+    "diffusion/ode-samplers",
+    "diffusion/text-to-image",
+    "optimization/critical-points",
+    "optimization/gradient-descent-sgd",
+    "optimization/initialization-stability",
+    "optimization/layer-normalization",
+    "optimization/learning-rate-schedules",
+    "optimization/normalization",
+    "optimization/playground",
+    "optimization/stochastic-approximation",
+}
 BOLD = re.compile(r"(?<![\*\\])\*\*(?!\s)([^*\n]+?)\*\*(\s*[（(]([^()（）]*[一-鿿][^()（）]*)[)）])?")
 
 
@@ -79,21 +104,18 @@ def anatomy_faults(nb) -> list[str]:
         faults.append("there must be one title, at the top")
     if any(after - before > 1 for before, after in zip(levels, levels[1:])):
         faults.append("a level of headings is skipped")
-    summary = re.search(r'<details lang="zh">(.*?)</details>', text, re.S)
+    summary = re.search(r'<details lang="zh"><summary>.*?</summary>(.*?)</details>', text, re.S)
     count = len(re.findall(CHINESE, summary[1])) if summary else 0
-    if not 120 <= count <= 200:
-        faults.append(f"the Chinese summary has {count} characters, not 120 to 200")
-    asserts = len(re.findall(r"^\s*(?:assert\b|(?:torch|np)\.testing\.assert_)", source, re.M))
-    if asserts < 3:
-        faults.append(f"there are {asserts} assertions, fewer than 3")
+    if count < 80:
+        faults.append(f"the Chinese summary has {count} characters, fewer than 80")
+    if not re.search(r"^\s*(?:assert\b|(?:torch|np)\.testing\.assert_)", source, re.M):
+        faults.append("there is no assertion")
     if not re.search(r"^\s*(?:explore|animate)\(", source, re.M):
         faults.append("there is no explorer")
-    if not re.search(r"^#+ .*claim check", text, re.M | re.I):
-        faults.append("there is no claim check")
     exercises = len(re.findall(r"^#+ +Exercise \d", text, re.M))
     solutions = [cell for cell in code if cell.source.startswith("# @title Solution")]
-    if not 3 <= exercises <= 5 or len(solutions) != exercises:
-        faults.append(f"there are {exercises} exercises with {len(solutions)} solutions, not 3 to 5 of each")
+    if exercises < 2 or len(solutions) != exercises:
+        faults.append(f"there are {exercises} exercises with {len(solutions)} solutions, not at least 2 of each")
     for cell in solutions:
         if cell.metadata.get("cellView") != "form" or "hide-cell" not in cell.metadata.get("tags", []):
             faults.append(f"cell {cell.id!r}: the solution is not folded")
@@ -107,17 +129,14 @@ def style_faults(nb) -> list[str]:
     """What would break elsewhere, or hides something."""
     faults, text = [], prose(nb)
     for term, _, chinese in BOLD.findall(text):
-        if not chinese:
+        if not chinese and term not in (*LABELS, PREDICT):
             faults.append(f"**{term}** is bold but defines no term: no Chinese follows")
     if re.search(r"^ *(?:```|:::)\{|\{[a-z:-]+\}`", "\n".join(c.source for c in nb.cells), re.M):
         faults.append("a MyST directive or role: Colab shows it raw")
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue
-        lines = [line for line in cell.source.splitlines() if line.strip()]
-        if len(lines) > 30:
-            faults.append(f"cell {cell.id!r}: {len(lines)} lines of code are more than 30")
-        if re.search(r"^\s*[%!]", cell.source, re.M):
+        if is_magic(cell):
             faults.append(f"cell {cell.id!r}: a magic or shell command, which not every notebook program runs")
             continue
         tree = ast.parse(cell.source)
@@ -128,6 +147,130 @@ def style_faults(nb) -> list[str]:
         if re.search(r"except[^\n]*:\s*\n\s*pass|filterwarnings|simplefilter", cell.source):
             faults.append(f"cell {cell.id!r}: hides an error or a warning")
     return faults
+
+
+def reading_faults(nb) -> list[str]:
+    """What stops a student who reads the page alone: the rules of the style that a test can hold."""
+    code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.id != "setup" and not is_magic(cell)]
+    return (
+        opening_faults(nb)
+        + prediction_faults(nb)
+        + pick_faults(code)
+        + layout_faults(code)
+        + borrowing_faults(code)
+        + density_faults(code)
+    )
+
+
+def opening_faults(nb) -> list[str]:
+    """The question, what will have been built, the route, and what to read before, in this order."""
+    text = prose(nb)
+    places = [text.find(f"**{label}**") for label in LABELS]
+    if -1 in places:
+        return [f"the opening lacks **{label}**" for label, place in zip(LABELS, places) if place < 0]
+    return [] if places == sorted(places) else [f"the opening is not in the order {', '.join(LABELS)}"]
+
+
+def prediction_faults(nb) -> list[str]:
+    """A prediction is a block quote that begins with **Predict.**; a cell of code and then a text follow."""
+    faults = []
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type != "markdown":
+            continue
+        lines = [line for line in cell.source.splitlines() if re.search(r"\bPredict\b", line)]
+        for line in lines:
+            if not line.startswith(f"> **{PREDICT}** "):
+                faults.append(f"cell {cell.id!r}: a prediction is not of the form '> **{PREDICT}** …'")
+        following = [later.cell_type for later in nb.cells[number + 1 :]]
+        if lines and not (following[:1] == ["code"] and "markdown" in following):
+            faults.append(f"cell {cell.id!r}: no cell of code, or no text, follows the prediction")
+    return faults
+
+
+def pick_faults(code) -> list[str]:
+    """`pick` stands in cells of settings, and its first one on the page has a comment that says what it is."""
+    faults = []
+    cells = [cell for cell in code if "pick(" in cell.source]
+    for cell in cells:
+        for node in ast.parse(cell.source).body:
+            if not isinstance(node, ast.Assign | ast.Expr | ast.Import | ast.ImportFrom):
+                faults.append(f"cell {cell.id!r}: pick stands beside more than settings (line {node.lineno})")
+                break
+    if cells and not re.search(r"#.*\bpick\b", cells[0].source):
+        faults.append(f"cell {cells[0].id!r}: no comment says what pick is")
+    return faults
+
+
+def layout_faults(code) -> list[str]:
+    """Lines that fit the page, one statement each; what draws is folded and shows its figure in plain sight."""
+    faults = []
+    for cell in code:
+        for number, line in enumerate(cell.source.splitlines(), 1):
+            if len(line) > COLUMNS:
+                faults.append(f"cell {cell.id!r}: line {number} has {len(line)} characters, more than {COLUMNS}")
+        tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline)
+        if any(token.type == tokenize.OP and token.string == ";" for token in tokens):
+            faults.append(f"cell {cell.id!r}: a semicolon")
+        draws = re.search(r"^\s*(?:plt\.show|plot\.diagram|explore|animate)\(", cell.source, re.M)
+        if draws and not {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
+            faults.append(f"cell {cell.id!r}: it draws, and is not folded (hide-input)")
+    return faults
+
+
+def borrowing_faults(code) -> list[str]:
+    """A function takes what it uses: what it reads from outside is assigned once, and no function's parameter."""
+    source = "\n\n".join(cell.source for cell in code)
+    tree = ast.parse(source)
+    assigned = [node.id for node in outside_functions(tree) if is_assigned(node)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    parameters = {arg.arg for function in functions for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
+    faults = []
+    for function, name in sorted(borrowed(symtable.symtable(source, "lecture", "exec"))):
+        if assigned.count(name) > 1:
+            faults.append(f"{function} reads {name}, which is assigned more than once")
+        elif name in parameters:
+            faults.append(f"{function} reads {name} from outside, which elsewhere is a parameter")
+    return faults
+
+
+def outside_functions(node):
+    """Yield the nodes that run when the notebook runs: all but those in functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.ClassDef, ast.Lambda, *density.COMPREHENSIONS)):
+            yield child
+            yield from outside_functions(child)
+
+
+def is_assigned(node) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def borrowed(table, function: str | None = None) -> set[tuple[str, str]]:
+    """Return (function, name) for each name that a function reads from the notebook."""
+    found = set()
+    for child in table.get_children():
+        inside = function
+        if child.get_type() == "function" and not re.search("comp$|comp>$|genexpr", child.get_name()):
+            inside = child.get_name()
+        if inside and child.get_type() == "function":
+            found |= {(inside, symbol.get_name()) for symbol in child.get_symbols() if symbol.is_global()}
+        found |= borrowed(child, inside)
+    return found
+
+
+def density_faults(code) -> list[str]:
+    """A statement does one thing: see `density`."""
+    source = "\n\n".join(cell.source for cell in code)
+    if density.density(source) <= density.LIMIT:
+        return []
+    faults = [f"{density.density(source):.1f} dense places in 100 statements, more than {density.LIMIT:.0f}"]
+    for cell in code:
+        faults += [f"cell {cell.id!r}, line {line}: {what}" for line, what in density.places(cell.source)]
+    return faults
+
+
+def is_magic(cell) -> bool:
+    return bool(re.search(r"^\s*[%!]", cell.source, re.M))
 
 
 def output_faults(nb) -> list[str]:
@@ -148,4 +291,8 @@ def output_faults(nb) -> list[str]:
 
 def faults(nb, path: str, url: str) -> list[str]:
     """All faults that can be seen without running the lecture."""
-    return file_faults(nb) + shared_faults(nb, path, url) + anatomy_faults(nb) + style_faults(nb)
+    found = file_faults(nb) + shared_faults(nb, path, url) + anatomy_faults(nb) + style_faults(nb)
+    reading = reading_faults(nb)
+    if path not in NOT_REWRITTEN:
+        return found + reading
+    return found if reading else [*found, "it keeps all rules: take it off the list NOT_REWRITTEN"]

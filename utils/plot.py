@@ -8,6 +8,8 @@ import torch
 from cycler import cycler
 from matplotlib.axes import Axes
 
+from utils.diagram import diagram  # noqa: F401 - plot.diagram: figures of models stand beside the others
+
 # Okabe and Ito's palette, told apart with every common kind of colour blindness; yellow left out: too pale on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))

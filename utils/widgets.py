@@ -140,14 +140,19 @@ def _frame(draw, values, alt):
             plt.close(number)  # a closed figure can still be drawn, but the notebook does not show it a second time
     if not isinstance(fig, Figure):
         raise TypeError(f"draw must return a Matplotlib figure, but at {said} it returned {type(fig).__name__}.")
+    return image_element(fig, text)
+
+
+def image_element(fig: Figure, alt: str, *, dpi: int = FRAME_DPI) -> str:
+    """Return a figure as an HTML image with its alternative text, at 100 pixels of the page an inch."""
     width, height = (round(100 * inches) for inches in fig.get_size_inches())
-    source = f"data:image/webp;base64,{base64.b64encode(_webp(fig)).decode()}"
-    return f'<img width="{width}" height="{height}" alt="{html.escape(text)}" src="{source}">'
+    source = f"data:image/webp;base64,{base64.b64encode(_webp(fig, dpi)).decode()}"
+    return f'<img width="{width}" height="{height}" alt="{html.escape(alt)}" src="{source}">'
 
 
-def _webp(fig):
+def _webp(fig, dpi):
     """Draw a figure and compress it: the smaller of lossless (flat colours) and lossy (pictures)."""
-    fig.set_dpi(FRAME_DPI)
+    fig.set_dpi(dpi)
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
