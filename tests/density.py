@@ -70,7 +70,10 @@ def _units(tree: ast.AST) -> Iterator[tuple[int, int]]:
         parts = []
         for field in HEADERS[type(node)]:
             value = getattr(node, field)
+            if isinstance(value, ast.arguments):  # their types are read one by one
+                value = [*value.defaults, *value.kw_defaults]
             parts += value if isinstance(value, list) else [value]
+        parts = [part for part in parts if part is not None]
         yield from _split(parts, node.lineno)
 
 

@@ -1,4 +1,4 @@
-"""Each statement of the lectures, the helpers and the tests does one thing; the measure sees each kind that does not."""
+"""A statement of the lectures, the helpers and the tests does one thing; each kind that does not is seen."""
 
 import density
 import pytest
@@ -11,11 +11,7 @@ NOT_REWRITTEN = {  # modules that are denser than the limit; this list only shri
     "tests/test_data.py",
     "tests/test_diffusion.py",
     "tests/test_download.py",
-    "utils/data.py",
-    "utils/diffusion.py",
     "utils/models.py",
-    "utils/plot.py",
-    "utils/train.py",
 }
 FOLDERS = ("utils", "tests", "book/_ext", "benchmarks")
 MODULES = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).glob("*.py"))
@@ -59,7 +55,7 @@ for number, (x, y) in enumerate(zip(images, labels)):
 @pytest.mark.parametrize("smell", SMELLS)
 def test_each_smell_is_seen(smell):
     assert [smell in what for _, what in density.places(SMELLS[smell])] == [True]
-    assert density.density(SMELLS[smell] + "\n" + "x = 1\n" * 9) == pytest.approx(10)
+    assert 9 < density.density(SMELLS[smell] + "\n" + "x = 1\n" * 9) <= 10
 
 
 def test_the_idioms_of_models_pass():

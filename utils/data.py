@@ -129,7 +129,8 @@ def shapes(
     rgb = (torch.tensor(list(COLORS.values()))[kinds[1]] + jitter).clamp(0, 1)
     x = _grounds(n, size, textured, rng)
     masks, boxes = _paint(x, labels, center, radius, rgb)
-    captions = [_caption(*rows) for rows in zip(labels.tolist(), colors.tolist(), sizes.tolist())]
+    rows = zip(labels.tolist(), colors.tolist(), sizes.tolist())
+    captions = [_caption(*row) for row in rows]
     return Shapes(x, labels[:, 0], labels, colors, sizes, captions, boxes, counts, masks)
 
 
@@ -148,7 +149,9 @@ def _places(radius: torch.Tensor, size: int, overlap: float, rng: torch.Generato
     gap = torch.zeros(n, tries)  # at most 0, so that the first free proposal is the first maximum
     for i, j in itertools.combinations(range(k), 2):
         room = (center[:, :, i] - center[:, :, j]).norm(dim=-1)
-        gap = gap.minimum(room - ((1 - overlap) * (radius[:, i] + radius[:, j]) * (radius[:, j] > 0))[:, None])
+        both = radius[:, i] + radius[:, j]
+        needed = (1 - overlap) * both * (radius[:, j] > 0)  # nothing, where the later object is absent
+        gap = gap.minimum(room - needed[:, None])
     return center[torch.arange(n), gap.argmax(dim=1)]
 
 
@@ -164,11 +167,15 @@ def _grounds(n: int, size: int, textured: bool, rng: torch.Generator) -> torch.T
     angle, phase, waves = torch.rand(3, n, 1, 1, generator=rng) * torch.tensor([math.pi, 6.3, 4.0]).view(3, 1, 1, 1)
     clouds = F.interpolate(torch.rand(n, 1, 6, 6, generator=rng), size=(size, size), mode="bicubic")[:, 0]
     kind = torch.randint(4, (n, 1, 1), generator=rng)
-    v, u = torch.meshgrid(*[torch.linspace(0, 2 * math.pi, size)] * 2, indexing="ij")
-    turn = (waves + 2) * (u * angle.cos() + v * angle.sin()) + phase  # (N, S, S)
+    axis = torch.linspace(0, 2 * math.pi, size)
+    v, u = torch.meshgrid(axis, axis, indexing="ij")
+    along = u * angle.cos() + v * angle.sin()  # (N, S, S)
+    turn = (waves + 2) * along + phase
     stripes = 0.5 + 0.5 * turn.sin()
-    checks = 0.5 + 2 * ((waves + 1.5) * u + phase).sin() * ((waves + 1.5) * v + angle).sin()
-    slope = ((u * angle.cos() + v * angle.sin() + phase) % 6.3 / 3.15 - 1).abs()
+    turn_u = (waves + 1.5) * u + phase
+    turn_v = (waves + 1.5) * v + angle
+    checks = 0.5 + 2 * turn_u.sin() * turn_v.sin()
+    slope = ((along + phase) % 6.3 / 3.15 - 1).abs()
     mix = torch.where(kind == 0, stripes, torch.where(kind == 1, checks, torch.where(kind == 2, clouds, slope)))
     return torch.lerp(tints[0], tints[1], mix.clamp(0, 1)[:, None]).clamp(0, 1)
 
@@ -184,8 +191,11 @@ def _paint(x, labels, center, radius, rgb) -> tuple[torch.Tensor, torch.Tensor]:
     grid = torch.arange(size) + 0.5
     for k, (label, distance) in itertools.product(range(labels.shape[1]), enumerate(_DISTANCES)):
         for rows in (labels[:, k] == label).nonzero()[:, 0].split(512):  # blocks fit the cache
-            r, (cx, cy) = radius[rows, k].view(-1, 1, 1), center[rows, k].T[:, :, None, None]
-            d = distance((grid - cx) / r, (grid[:, None] - cy) / r).mul_(r)  # (rows, S, S)
+            r = radius[rows, k].view(-1, 1, 1)
+            cx, cy = center[rows, k].T[:, :, None, None]
+            x_unit = (grid - cx) / r  # in units of the circle around the shape
+            y_unit = (grid[:, None] - cy) / r
+            d = distance(x_unit, y_unit).mul_(r)  # (rows, S, S)
             alpha = (0.5 + d).clamp_(0, 1)[:, None]
             x[rows] = torch.lerp(x[rows], rgb[rows, k, :, None, None], alpha)
             inside = d >= 0
@@ -196,16 +206,26 @@ def _paint(x, labels, center, radius, rgb) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _star(x: torch.Tensor, y: torch.Tensor, notch: float = 0.45) -> torch.Tensor:
     fifth = 2 * math.pi / 5
-    turn = ((torch.atan2(x, -y) + fifth / 2) % fifth - fifth / 2).abs()  # folded onto half a ray: 0 to 36°
-    u, v = notch * math.sin(fifth / 2), 1 - notch * math.cos(fifth / 2)  # the normal of the edge from tip to notch
-    return (u - torch.hypot(x, y) * (u * turn.cos() + v * turn.sin())) / math.hypot(u, v)
+    half = fifth / 2
+    angle = torch.atan2(x, -y)
+    turn = ((angle + half) % fifth - half).abs()  # folded onto half a ray: 0 to 36°
+    # the normal of the edge from tip to notch
+    u = notch * math.sin(half)
+    v = 1 - notch * math.cos(half)
+    across = u * turn.cos() + v * turn.sin()
+    return (u - torch.hypot(x, y) * across) / math.hypot(u, v)
+
+
+def _triangle(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    slanted = 0.75**0.5 * x.abs() - 0.5 * y
+    return 0.5 - torch.maximum(y, slanted)
 
 
 # In the order of SHAPES; in units of the circle around the shape, positive inside, the vertical axis pointing down.
 _DISTANCES = (
     lambda x, y: 0.85 - torch.hypot(x, y),
     lambda x, y: 0.70 - torch.maximum(x.abs(), y.abs()),
-    lambda x, y: 0.5 - torch.maximum(y, 0.75**0.5 * x.abs() - 0.5 * y),
+    _triangle,
     _star,
 )
 
@@ -234,13 +254,23 @@ def toy2d(name: str, n: int, *, noise: float | None = None, seed: int = 0) -> tu
     t, u = torch.rand(2, n, generator=rng)
     if name == "checkerboard":
         row = y // 2
-        x = torch.stack([2 * (y % 2) + row % 2 + t, row + u], dim=1) * 1.5 - 3
+        column = 2 * (y % 2) + row % 2
+        x = 1.5 * torch.stack([column + t, row + u], dim=1) - 3
     elif name == "moons":
         angle = math.pi * (t + y)  # the lower moon is the upper one, turned and shifted
-        x = 2 * _polar(angle, torch.ones(n)) + torch.stack([2 * y - 1, 0.5 * (2 * y - 1)], dim=1)
+        side = 2 * y - 1
+        x = 2 * _polar(angle, torch.ones(n)) + torch.stack([side, 0.5 * side], dim=1)
     else:
-        radius = {"spirals": 0.3 + 2.5 * t.sqrt(), "rings": 1.2 + 1.4 * y, "eight_gaussians": torch.full((n,), 2.4)}
-        angle = {"spirals": 8 * t.sqrt() + math.pi * y, "rings": 2 * math.pi * t, "eight_gaussians": math.pi / 4 * y}
+        radius = {
+            "spirals": 0.3 + 2.5 * t.sqrt(),
+            "rings": 1.2 + 1.4 * y,
+            "eight_gaussians": torch.full((n,), 2.4),
+        }
+        angle = {
+            "spirals": 8 * t.sqrt() + math.pi * y,
+            "rings": 2 * math.pi * t,
+            "eight_gaussians": math.pi / 4 * y,
+        }
         x = _polar(angle[name], radius[name])
     spread = {"eight_gaussians": 0.2, "checkerboard": 0.0}.get(name, 0.12) if noise is None else noise
     return x + spread * torch.randn(n, 2, generator=rng), y
@@ -283,9 +313,11 @@ def series(name: str, n: int, *, noise: float = 0.2, seed: int = 0) -> torch.Ten
     shocks = noise * torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     if name == "sine":
         return (torch.sin(0.01 * t) + shocks).float()
-    day = -torch.cos(2 * math.pi * t / 24) - 0.4 * torch.cos(4 * math.pi * t / 24)
+    turn = 2 * math.pi * t / 24
+    day = -torch.cos(turn) - 0.4 * torch.cos(2 * turn)
     week = -0.8 * (t // 24 % 7 >= 5)
-    memory = torch.tensor(list(itertools.accumulate(shocks.tolist(), lambda e, s: 0.8 * e + s)), dtype=torch.float64)
+    remembered = itertools.accumulate(shocks.tolist(), lambda e, shock: 0.8 * e + shock)
+    memory = torch.tensor(list(remembered), dtype=torch.float64)
     return (5 + 0.001 * t + day + week + memory).float()
 
 
@@ -302,8 +334,12 @@ def photo(name: str, size: int | None = None) -> torch.Tensor:
     x = torch.tensor(sklearn.datasets.load_sample_image(f"{name}.jpg")).permute(2, 0, 1)[None]
     if size is None:
         return x[0].contiguous() / 255
-    top, left = ((edge - min(x.shape[2:])) // 2 for edge in x.shape[2:])
-    return _resize(x[:, :, top : top + min(x.shape[2:]), left : left + min(x.shape[2:])], size)[0]
+    height, width = x.shape[2:]
+    side = min(height, width)
+    top = (height - side) // 2
+    left = (width - side) // 2
+    square = x[:, :, top : top + side, left : left + side]
+    return _resize(square, size)[0]
 
 
 def _resize(x: torch.Tensor, size: int) -> torch.Tensor:

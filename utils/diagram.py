@@ -52,10 +52,12 @@ def diagram(
     Raises ValueError for a name that is none of these, a submodule that was not called, an arrow from or to a box
     that is not there, and shapes that cannot be added or joined.
     """
-    pairs = [pair for chain in arrows for pair in itertools.pairwise(chain)]
-    for name in itertools.chain.from_iterable(pairs):
-        if name not in boxes:
-            raise ValueError(f"An arrow names {name!r}, but the boxes are {', '.join(boxes)}.")
+    pairs = []
+    for chain in arrows:
+        pairs += itertools.pairwise(chain)
+        for name in chain:
+            if name not in boxes:
+                raise ValueError(f"An arrow names {name!r}, but the boxes are {', '.join(boxes)}.")
     shapes = _diagram_shapes(boxes, pairs, model, inputs, tensors or {})
     labels = {name: _box_label(name, place, shapes[name]) for name, place in boxes.items()}
     places = {name: (float(place[0]), float(place[1])) for name, place in boxes.items()}
@@ -69,7 +71,8 @@ def _diagram_shapes(boxes, pairs, model, inputs, tensors):
     """Return the shape of each box as a tuple, or None where nothing measures it."""
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     measured, received = _measured_shapes(model, inputs) if model is not None else ({}, {})
-    measured = measured | {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for name, tensor in tensors.items():
+        measured[name] = tuple(tensor.shape)
     shapes = {}
     for name in boxes:
         if name in measured:
@@ -80,15 +83,14 @@ def _diagram_shapes(boxes, pairs, model, inputs, tensors):
             raise ValueError(_unknown_box(name, model, measured))
 
     # a sum or a join has its shape as soon as all that arrives has one
-    waiting = [name for name in boxes if name not in shapes]
-    while waiting:
-        ready = [n for n in waiting if all(source in shapes for source, target in pairs if target == n)]
+    sources = {name: [source for source, target in pairs if target == name] for name in boxes if name not in shapes}
+    while sources:
+        ready = [name for name in sources if shapes.keys() >= set(sources[name])]
         if not ready:
-            raise ValueError(f"The arrows into {', '.join(waiting)} go round in a circle.")
+            raise ValueError(f"The arrows into {', '.join(sources)} go round in a circle.")
         for name in ready:
-            arriving = [shapes[source] for source, target in pairs if target == name]
+            arriving = [shapes[source] for source in sources.pop(name)]
             shapes[name] = _combined_shape(name, arriving)
-            waiting.remove(name)
     for source, target in pairs:
         if _operation(source) and target in received and shapes[source] not in received[target]:
             got = " and ".join(map(str, received[target]))
@@ -199,10 +201,10 @@ def _draw_diagram(places, labels, pairs):
     centres = {name: (columns(column), -rows(row)) for name, (column, row) in places.items()}
     routes = [_route(centres, sizes, source, target) for source, target in pairs]
 
-    corners = [corner for route in routes for corner in route]
-    for name, (x, y) in centres.items():
-        width, height = sizes[name]
-        corners += [(x - width / 2, y - height / 2), (x + width / 2, y + height / 2)]
+    corners = list(itertools.chain.from_iterable(routes))
+    for name, centre in centres.items():
+        half = np.array(sizes[name]) / 2
+        corners += [centre - half, centre + half]
     low = np.min(corners, axis=0) - MARGIN
     high = np.max(corners, axis=0) + MARGIN
 
@@ -222,7 +224,10 @@ def _grid_lines(entries):
     first = math.floor(min(column for column, _ in entries))
     last = math.ceil(max(column for column, _ in entries))
     lines = np.arange(first, last + 1)
-    widths = [max([width for column, width in entries if round(column) == line], default=0) for line in lines]
+    widths = []
+    for line in lines:
+        here = [width for column, width in entries if round(column) == line]
+        widths.append(max(here, default=0))
     steps = [(left + right) / 2 + GAP for left, right in itertools.pairwise(widths)]
     places = np.concatenate([[0.0], np.cumsum(steps)])
     return lambda column: float(np.interp(column, lines, places))
@@ -263,21 +268,23 @@ def _route(centres, sizes, source, target):
     (w0, h0), (w1, h1) = sizes[source], sizes[target]
 
     def taken(x, y):
-        return any(abs(x - cx) < 0.1 and abs(y - cy) < 0.1 for cx, cy in centres.values())
+        return any(math.dist((x, y), centre) < 0.1 for centre in centres.values())
 
-    def between(low, high, axis):
-        across = (x0, y0)[1 - axis]
-        return any(low < c[axis] < high and abs(c[1 - axis] - across) < 0.1 for c in centres.values())
+    def between(axis):
+        """Is there a box on the straight way along this axis?"""
+        ends = sorted([centres[source][axis], centres[target][axis]])
+        inner = [c for c in centres.values() if ends[0] + 0.01 < c[axis] < ends[1] - 0.01]
+        return any(abs(c[1 - axis] - centres[source][1 - axis]) < 0.1 for c in inner)
 
     if abs(y0 - y1) < 0.01:  # in one row
         side = 1 if x1 > x0 else -1
-        if not between(min(x0, x1) + 0.01, max(x0, x1) - 0.01, axis=0):
+        if not between(axis=0):
             return [(x0 + side * w0 / 2, y0), (x1 - side * w1 / 2, y1)]
         level = y0 + max(h0, h1) / 2 + 0.17
         return [(x0, y0 + h0 / 2), (x0, level), (x1, level), (x1, y1 + h1 / 2)]
     if abs(x0 - x1) < 0.01:  # in one column
         side = 1 if y1 > y0 else -1
-        if not between(min(y0, y1) + 0.01, max(y0, y1) - 0.01, axis=1):
+        if not between(axis=1):
             return [(x0, y0 + side * h0 / 2), (x1, y1 - side * h1 / 2)]
         widest = max(w for name, (w, _) in sizes.items() if abs(centres[name][0] - x0) < 0.1)
         level = x0 + widest / 2 + 0.17

@@ -23,7 +23,8 @@ def cosine_schedule(T: int = 1000, s: float = 0.008) -> torch.Tensor:
     Source: Nichol and Dhariwal, Improved denoising diffusion probabilistic models (2021), equation 17.
     """
     t = torch.arange(T + 1, dtype=torch.float64) / T
-    f = torch.cos((t + s) / (1 + s) * math.pi / 2) ** 2
+    angle = (t + s) / (1 + s) * math.pi / 2
+    f = torch.cos(angle) ** 2
     beta = (1 - f[1:] / f[:-1]).clamp(max=0.999)
     return torch.cat([torch.ones(1), (1 - beta).cumprod(0)])
 
@@ -33,9 +34,14 @@ def diffuse(x0: torch.Tensor, t: torch.Tensor, alpha_bar: torch.Tensor) -> tuple
 
     Source: Ho et al., DDPM (2020), equation 4; Salimans and Ho, Progressive distillation (2022), section 4.
     """
-    a = alpha_bar[t].view(-1, *[1] * (x0.ndim - 1)).float().to(x0.device)
+    ones = [1] * (x0.ndim - 1)
+    a = alpha_bar[t].view(-1, *ones).float().to(x0.device)  # (B, 1, …)
+    signal = a.sqrt()
+    noise = (1 - a).sqrt()
     eps = torch.randn_like(x0)
-    return a.sqrt() * x0 + (1 - a).sqrt() * eps, a.sqrt() * eps - (1 - a).sqrt() * x0
+    x_t = signal * x0 + noise * eps
+    v = signal * eps - noise * x0
+    return x_t, v
 
 
 def train_ema(
@@ -52,7 +58,8 @@ def train_ema(
     """
     if steps < 2:
         raise ValueError(f"steps is {steps}, but it must be at least 2.")
-    ema, losses = copy.deepcopy(model).eval(), []
+    ema = copy.deepcopy(model).eval()
+    losses = []
     opt = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
     rise = max(0.05, 1.5 / steps)  # at least one whole update
     schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, total_steps=steps, pct_start=rise, cycle_momentum=False)
@@ -83,7 +90,9 @@ def denoiser(model: nn.Module, alpha_bar: torch.Tensor, *given: torch.Tensor) ->
 
     def denoise(x, t):
         a = alpha_bar[t].item()
-        return a**0.5 * x - (1 - a) ** 0.5 * model(x, torch.full((len(x),), t, device=x.device), *given)
+        times = torch.full((len(x),), t, device=x.device)
+        v_hat = model(x, times, *given)
+        return a**0.5 * x - (1 - a) ** 0.5 * v_hat
 
     return denoise
 
@@ -91,8 +100,12 @@ def denoiser(model: nn.Module, alpha_bar: torch.Tensor, *given: torch.Tensor) ->
 def ancestral(x, x0_hat, a: float, a_next: float, z):
     """Step from alpha_bar `a` to the larger `a_next` by the posterior of DDPM; z is fresh standard noise, or zero."""
     alpha = a / a_next
-    mean = a_next**0.5 * (1 - alpha) * x0_hat + alpha**0.5 * (1 - a_next) * x
-    return mean / (1 - a) + ((1 - alpha) * (1 - a_next) / (1 - a)) ** 0.5 * z
+    beta = 1 - alpha  # the share of noise that this step removes
+    weight_x0 = a_next**0.5 * beta
+    weight_x = alpha**0.5 * (1 - a_next)
+    mean = (weight_x0 * x0_hat + weight_x * x) / (1 - a)
+    std = (beta * (1 - a_next) / (1 - a)) ** 0.5
+    return mean + std * z
 
 
 def ddim(x, x0_hat, a: float, a_next: float, z=0.0):
@@ -101,7 +114,8 @@ def ddim(x, x0_hat, a: float, a_next: float, z=0.0):
     Source: Song et al., Denoising diffusion implicit models (2021), equation 12 with sigma = 0; see
     diffusion/ddim-samplers.
     """
-    return a_next**0.5 * x0_hat + (1 - a_next) ** 0.5 * (x - a**0.5 * x0_hat) / (1 - a) ** 0.5
+    scaled_noise = x - a**0.5 * x0_hat  # sqrt(1 - a) times the estimated noise
+    return a_next**0.5 * x0_hat + (1 - a_next) ** 0.5 * scaled_noise / (1 - a) ** 0.5
 
 
 @torch.no_grad()
@@ -120,14 +134,17 @@ def sample(
     denoise: (x, t) -> x0_hat. rule: (x, x0_hat, a, a_next, z) -> next x. clip: bring x0_hat into [-1, 1].
     trace: a list that receives (t, x, x0_hat) before each step. Noise comes from PyTorch's global generator.
     """
-    times = torch.linspace(len(alpha_bar) - 1, 0, steps + 1).round().int().tolist()
+    last = len(alpha_bar) - 1
+    times = torch.linspace(last, 0, steps + 1).round().int().tolist()
     for t, t_next in zip(times, times[1:]):
         x0_hat = denoise(x, t)
         if clip:
             x0_hat = x0_hat.clamp(-1, 1)
         if trace is not None:
             trace.append((t, x, x0_hat))
-        x = rule(x, x0_hat, alpha_bar[t].item(), alpha_bar[t_next].item(), torch.randn_like(x))
+        a = alpha_bar[t].item()
+        a_next = alpha_bar[t_next].item()
+        x = rule(x, x0_hat, a, a_next, torch.randn_like(x))
     return x
 
 
@@ -148,7 +165,8 @@ def train_judge(images: data.Images, device: torch.device, *, rounds: int = 4) -
 
     @torch.no_grad()
     def read(x):
-        f = judge.head[:-1](judge.features(enlarge((x.clamp(-1, 1) + 1) / 2)))
+        pixels = (x.clamp(-1, 1) + 1) / 2
+        f = judge.head[:-1](judge.features(enlarge(pixels)))
         return f, judge.head[-1](f).softmax(1)
 
     return read
@@ -160,7 +178,9 @@ def frechet(f: torch.Tensor, g: torch.Tensor) -> float:
     Source: Dowson and Landau, The Fréchet distance between multivariate normal distributions (1982); as a measure of
     generators: Heusel et al., GANs trained by a two time-scale update rule (2017).
     """
-    f, g = f.double().cpu(), g.double().cpu()
-    A, B = f.T.cov(), g.T.cov()  # the eigenvalues of A B are real and not negative
-    root = torch.linalg.eigvals(A @ B).real.clamp(min=0).sqrt().sum()
-    return float((f.mean(0) - g.mean(0)).square().sum() + A.trace() + B.trace() - 2 * root)
+    f, g = f.cpu().double(), g.cpu().double()  # in this order: not every device has double precision
+    A, B = f.T.cov(), g.T.cov()
+    eigenvalues = torch.linalg.eigvals(A @ B).real.clamp(min=0)  # real and not negative, but for rounding
+    between_means = (f.mean(0) - g.mean(0)).square().sum()
+    between_spreads = A.trace() + B.trace() - 2 * eigenvalues.sqrt().sum()
+    return float(between_means + between_spreads)

@@ -57,7 +57,8 @@ def curves(
     ax = ax or plt.gca()
     for name, values in series.items():
         values = _array(values)
-        ax.plot(np.arange(1, len(values) + 1) if x is None else _array(x), values, label=name)
+        places = np.arange(1, len(values) + 1) if x is None else _array(x)
+        ax.plot(places, values, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
     ax.legend()
     return ax
@@ -91,10 +92,15 @@ def image_grid(
     n, c, h, w = images.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    gap, head = max(1, h // 12), (h // 3 if labels is not None else 0)
-    canvas = np.full((rows * (h + gap + head) - gap, columns * (w + gap) - gap, c), np.nan)
+    gap = max(1, h // 12)
+    head = h // 3 if labels is not None else 0  # room for a label
+    pitch = h + gap + head
+    height = rows * pitch - gap
+    width = columns * (w + gap) - gap
+    canvas = np.full((height, width, c), np.nan)
     for i, image in enumerate(images):
-        top, left = (i // columns) * (h + gap + head) + head, (i % columns) * (w + gap)
+        top = (i // columns) * pitch + head
+        left = (i % columns) * (w + gap)
         canvas[top : top + h, left : left + w] = image.transpose(1, 2, 0)
         if labels is not None:
             ax.text(left + w / 2, top - gap / 2, labels[i], ha="center", va="bottom", fontsize=8)
@@ -178,10 +184,13 @@ def contour(
         ax.contour(_array(xs), _array(ys), z, levels=levels, cmap="Greys", linewidths=0.8, linestyles="-", alpha=0.7)
     for (name, path), color in zip((paths or {}).items(), COLORS):
         path = _array(path)
-        path = path[: np.argmin(np.isfinite(path).all(axis=1)) or None] if not np.isfinite(path).all() else path
+        finite = np.isfinite(path).all(axis=1)
+        if not finite.all():
+            path = path[: np.argmin(finite) or None]  # up to the first point that is not
         ax.plot(path[:, 0], path[:, 1], "-", color=color, label=name, marker=".", markersize=3, linewidth=1.3)
         ax.plot(*path[0], "o", color=color, markersize=6)
-        ax.plot(*path[-1], "X", color=color, markersize=8, markeredgecolor="white")
+        end_x, end_y = path[-1]
+        ax.plot(end_x, end_y, "X", color=color, markersize=8, markeredgecolor="white")
     ax.set(xlim=xlim, ylim=ylim, title=title)
     ax.grid(False)
     if paths:
@@ -198,7 +207,8 @@ def boundary(predict: Callable, x, y, ax: Axes | None = None, *, resolution: int
     x, y = _array(x), _array(y)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ValueError(f"A decision boundary needs points of shape (N, 2), not {x.shape}.")
-    low, high = x.min(0) - 0.3, x.max(0) + 0.3
+    low = x.min(0) - 0.3
+    high = x.max(0) + 0.3
     gx, gy = np.meshgrid(np.linspace(low[0], high[0], resolution), np.linspace(low[1], high[1], resolution))
     with torch.no_grad():
         scores = predict(torch.tensor(np.stack([gx.ravel(), gy.ravel()], axis=1), dtype=torch.float32))

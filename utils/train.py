@@ -59,14 +59,16 @@ def fit(
     bar = tqdm(total=epochs * len(loader), leave=False, disable=not progress)
     try:
         for epoch in range(1, epochs + 1):
-            start, lr = time.perf_counter(), opt.param_groups[0]["lr"]
+            start = time.perf_counter()
+            row = {"epoch": epoch, "lr": opt.param_groups[0]["lr"]}
             per_batch = scheduler if scheduler_every == "batch" else None
-            means = _train_epoch(model, loader, loss_fn, opt, epoch, per_batch, metric, clip, cast, bar)
+            row.update(_train_epoch(model, loader, loss_fn, opt, epoch, per_batch, metric, clip, cast, bar))
             if scheduler is not None and per_batch is None:
                 scheduler.step()
             if val_loader is not None:
-                means |= {f"val_{k}": v for k, v in evaluate(model, val_loader, loss_fn, metric).items()}
-            row = {"epoch": epoch, "lr": lr, "seconds": time.perf_counter() - start} | means
+                for name, value in evaluate(model, val_loader, loss_fn, metric).items():
+                    row[f"val_{name}"] = value
+            row["seconds"] = time.perf_counter() - start
             for name, value in row.items():
                 history.setdefault(name, []).append(value)
     except FloatingPointError as stop:
@@ -84,12 +86,14 @@ def evaluate(model: nn.Module, loader: Iterable, loss_fn: Callable, metric: Metr
 
     The model is left in the mode in which it came.
     """
-    was_training, device = model.training, _device(model)
+    was_training = model.training
+    device = _device(model)
     model.eval()
     totals, count = {}, 0
     for batch in loader:
         *xs, y = (t.to(device, non_blocking=True) for t in batch)
-        logits, n = model(*xs), len(y)
+        logits = model(*xs)
+        n = len(y)
         totals["loss"] = totals.get("loss", 0.0) + loss_fn(logits, y) * n
         if metric is not None:
             totals["metric"] = totals.get("metric", 0.0) + metric(logits, y) * n
@@ -106,14 +110,16 @@ def _train_epoch(model, loader, loss_fn, opt, epoch, scheduler, metric, clip, ca
     losses, metrics, sizes = [], [], []
     for batch in loader:
         *xs, y = (t.to(device, non_blocking=True) for t in batch)
+        xs = [cast.layout(x) for x in xs]
         with cast.autocast():
-            logits = model(*(cast.layout(x) for x in xs))
+            logits = model(*xs)
             loss = loss_fn(logits, y)
         losses.append(loss.detach())
         sizes.append(len(y))
         if metric is not None:
             metrics.append(metric(logits.detach(), y))
-        if len(losses) % every == 0 or len(losses) == len(loader):
+        seen = len(losses)
+        if seen % every == 0 or seen == len(loader):
             _check(losses, every, epoch, opt)
         opt.zero_grad()
         cast.backward(loss)
@@ -125,9 +131,16 @@ def _train_epoch(model, loader, loss_fn, opt, epoch, scheduler, metric, clip, ca
         if scheduler is not None:
             scheduler.step()
         bar.update()
+    means = {"loss": _weighted_mean(losses, sizes)}
+    if metric is not None:
+        means["metric"] = _weighted_mean(metrics, sizes)
+    return means
+
+
+def _weighted_mean(values, sizes):
     weights = torch.tensor(sizes, dtype=torch.float64)
-    means = {"loss": losses} | ({"metric": metrics} if metric is not None else {})
-    return {k: float(torch.stack(v).double().cpu() @ weights / weights.sum()) for k, v in means.items()}
+    values = torch.stack(values).cpu().double()  # in this order: not every device has double precision
+    return float(values @ weights / weights.sum())
 
 
 def _check(losses, every, epoch, opt):
