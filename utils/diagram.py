@@ -152,6 +152,8 @@ def _operation(name):
 
 
 def _combined_shape(name, arriving):
+    if not arriving:
+        raise ValueError(f"No arrow leads to {name!r}.")
     if None in arriving:
         return None
     try:

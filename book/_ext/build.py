@@ -56,12 +56,7 @@ def frame_digest(toc: Path) -> str:
     from lectures import commit
 
     files = [toc, ROOT / "_config.yml", ROOT / "constraints.txt", ROOT / "package.json"]
-    files += sorted(
-        p
-        for folder in ("_static", "_ext")
-        for p in (ROOT / "book" / folder).rglob("*.*")
-        if p.is_file()
-    )
+    files += sorted(p for folder in ("_static", "_ext") for p in (ROOT / "book" / folder).rglob("*.*") if p.is_file())
     digest = hashlib.sha256(commit().encode())
     for path in files:
         if path.suffix != ".pyc":
@@ -72,6 +67,4 @@ def frame_digest(toc: Path) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    sys.exit(
-        build(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book"))
-    )
+    sys.exit(build(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book")))

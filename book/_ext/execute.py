@@ -52,10 +52,7 @@ def cache_folder(scale: str) -> Path:
 
 def environment(scale: str) -> dict[str, str]:
     """Return the variables under which a lecture gives the same page on every machine."""
-    threads = {
-        name: "1"
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    }
+    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     ours = {
         "BOOK_SCALE": scale,
         "BOOK_STATIC": "1",
@@ -79,19 +76,11 @@ def execute(source: Path, target: Path) -> dict[str, float]:
     try:
         client.execute()
     except CellExecutionError as error:
-        cell = next(
-            c
-            for c in nb.cells
-            if any(o.output_type == "error" for o in c.get("outputs", []))
-        )
+        cell = next(c for c in nb.cells if any(o.output_type == "error" for o in c.get("outputs", [])))
         trace = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
-        raise RuntimeError(
-            f"{source.stem}, cell {cell.id!r}: {error.ename}: {error.evalue}\n\n{trace}"
-        ) from None
+        raise RuntimeError(f"{source.stem}, cell {cell.id!r}: {error.ename}: {error.evalue}\n\n{trace}") from None
     except Exception as error:
-        raise RuntimeError(
-            f"{source.stem}: the notebook could not be run: {error}"
-        ) from None
+        raise RuntimeError(f"{source.stem}: the notebook could not be run: {error}") from None
     seconds = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the kernel, which has ended
     nbformat.write(nb, target)
@@ -108,14 +97,10 @@ def run_one(source: Path, scale: str) -> tuple[nbformat.NotebookNode, dict[str, 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / source.name
         command = [sys.executable, __file__, "one", str(source), str(target)]
-        done = subprocess.run(
-            command, env=environment(scale), capture_output=True, text=True
-        )
+        done = subprocess.run(command, env=environment(scale), capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().split("RuntimeError: ", 1)[-1])
-        return nbformat.read(target, as_version=4), json.loads(
-            done.stdout.strip().splitlines()[-1]
-        )
+        return nbformat.read(target, as_version=4), json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def fill(
@@ -157,10 +142,7 @@ def _fill(scale: str, book: Path, toc: Path, folder: Path) -> list[str]:
     )
     failures = []
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        jobs = {
-            pool.submit(run_one, book / f"{name}.ipynb", scale): name
-            for name in waiting
-        }
+        jobs = {pool.submit(run_one, book / f"{name}.ipynb", scale): name for name in waiting}
         for count, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             name = jobs[job]
             head = f"[{count}/{len(waiting)}] {name}"
@@ -184,9 +166,7 @@ def records(names: list[str], folder: Path, book: Path = BOOK) -> dict[str, dict
     cache, found = get_cache(folder), {}
     for name in names:
         try:
-            record = cache.match_cache_notebook(
-                nbformat.read(book / f"{name}.ipynb", as_version=4)
-            )
+            record = cache.match_cache_notebook(nbformat.read(book / f"{name}.ipynb", as_version=4))
         except KeyError:
             continue
         found[name] = {**record.data, "id": f"{folder.name}/{record.hashkey}"}
@@ -200,9 +180,7 @@ def main(argv: list[str]) -> None:
     failures = fill(os.environ.get("BOOK_SCALE", "book"))
     if failures:
         print("\n" + "\n\n".join(failures), file=sys.stderr)
-        raise SystemExit(
-            f"\n{len(failures)} lecture(s) failed: the book was not built."
-        )
+        raise SystemExit(f"\n{len(failures)} lecture(s) failed: the book was not built.")
 
 
 if __name__ == "__main__":

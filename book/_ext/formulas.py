@@ -45,14 +45,10 @@ def typeset(pages: list[Path], modules: Path, assets: Path) -> None:
     Pages that were written by an earlier build hold theirs already. Raises ExtensionError for faulty TeX.
     """
     texts = {page: page.read_text(encoding="utf-8") for page in pages}
-    found = sorted(
-        {mark.groups() for text in texts.values() for mark in MARK.finditer(text)}
-    )
+    found = sorted({mark.groups() for text in texts.values() for mark in MARK.finditer(text)})
     asked = json.dumps([[html.unescape(tex), tag == "div"] for tag, tex in found])
     script = Path(__file__).with_name("typeset.cjs")
-    done = subprocess.run(
-        ["node", str(script), str(modules)], input=asked, capture_output=True, text=True
-    )
+    done = subprocess.run(["node", str(script), str(modules)], input=asked, capture_output=True, text=True)
     if done.returncode:
         raise ExtensionError(f"A formula could not be typeset: {done.stderr.strip()}")
     result = json.loads(done.stdout)
@@ -63,8 +59,6 @@ def typeset(pages: list[Path], modules: Path, assets: Path) -> None:
         if new != text:
             page.write_text(new, encoding="utf-8")
     assets.mkdir(parents=True, exist_ok=True)
-    (assets / "formulas.css").write_text(
-        result["style"] + "\n" + STYLE, encoding="utf-8"
-    )
+    (assets / "formulas.css").write_text(result["style"] + "\n" + STYLE, encoding="utf-8")
     fonts = modules / "mathjax/es5/output/chtml/fonts/woff-v2"
     shutil.copytree(fonts, assets / "fonts", dirs_exist_ok=True)

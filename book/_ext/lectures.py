@@ -33,9 +33,7 @@ SCROLL = {  # a wide table scrolls by itself, also with the keyboard
     "role": "group",
     "aria-label": "Table",
 }
-CHINESE = re.compile(
-    r"[㐀-鿿]+(?:[，。；：、（）“”《》！？0-9A-Za-z\s-]*[㐀-鿿]+)*[。！？]?"
-)
+CHINESE = re.compile(r"[㐀-鿿]+(?:[，。；：、（）“”《》！？0-9A-Za-z\s-]*[㐀-鿿]+)*[。！？]?")
 
 
 def setup(app):
@@ -53,14 +51,10 @@ def setup(app):
 
 def set_paths(app, config):
     """Point myst-nb at the cache and Sphinx at the static files, and set what `_config.yml` cannot."""
-    config.book_cache = config.book_cache or str(
-        execute.cache_folder(config.book_scale)
-    )
+    config.book_cache = config.book_cache or str(execute.cache_folder(config.book_scale))
     config.nb_execution_mode = "cache"
     config.nb_execution_cache_path = config.book_cache
-    config.notfound_urls_prefix = os.environ.get(
-        "BOOK_PREFIX", "/"
-    )  # where the site lies on its host
+    config.notfound_urls_prefix = os.environ.get("BOOK_PREFIX", "/")  # where the site lies on its host
     # "only the pages of the table of contents" leaves out the one page that belongs to no place in it
     config.exclude_patterns = [p for p in config.exclude_patterns if p != "404.md"]
     config.html_math_renderer = "formulas"
@@ -82,9 +76,7 @@ def read_records(app):
     app.book_records = execute.records(names, Path(app.config.book_cache), book)
     missing = [name for name in names if name not in app.book_records]
     if missing:
-        raise ExtensionError(
-            f"These lectures have not been run: {', '.join(missing)}. `make book` runs them first."
-        )
+        raise ExtensionError(f"These lectures have not been run: {', '.join(missing)}. `make book` runs them first.")
     app.book_commit = commit()
 
 
@@ -92,41 +84,26 @@ def outdated(app, env, added, changed, removed):
     """Name the lectures whose run has changed since their page was written, though their text may not have."""
     seen = getattr(env, "book_runs", {})
     env.book_runs = {name: record["id"] for name, record in app.book_records.items()}
-    stale = [
-        name
-        for name, run in env.book_runs.items()
-        if seen.get(name) != run and name in env.found_docs
-    ]
+    stale = [name for name, run in env.book_runs.items() if seen.get(name) != run and name in env.found_docs]
     # the table of run times is written anew with them, and with a lecture that is new or whose text has changed
     others = (added | changed | removed) & (set(env.book_runs) | set(seen))
-    return stale + (
-        ["status"] if (stale or others) and "status" in env.found_docs else []
-    )
+    return stale + (["status"] if (stale or others) and "status" in env.found_docs else [])
 
 
 def finish_page(app, pagename, templatename, context, doctree):
     """Finish a page's HTML, and say how it was made above (Colab, file, run time) and below (version, errors)."""
     files = context.get("script_files", [])
-    thebe = [
-        f
-        for f in files
-        if "thebe" in str(f).lower() or "THEBE" in str(getattr(f, "attributes", {}))
-    ]
+    thebe = [f for f in files if "thebe" in str(f).lower() or "THEBE" in str(getattr(f, "attributes", {}))]
     context["script_files"] = [f for f in files if f not in thebe]
     if doctree is None or "body" not in context:
         return
-    pictures = {
-        name: Path(app.srcdir, source) for source, name in app.builder.images.items()
-    }
+    pictures = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
     body = finish_body(context["body"], pictures)
     url, commit = app.config.html_theme_options["repository_url"], app.book_commit
     record = app.book_records.get(pagename)
     if record:
         colab = author.colab_address(url, pagename)
-        source = (
-            app.builder.get_relative_uri(pagename, "_sources/x").rpartition("x")[0]
-            + f"{pagename}.ipynb"
-        )
+        source = app.builder.get_relative_uri(pagename, "_sources/x").rpartition("x")[0] + f"{pagename}.ipynb"
         body = body.replace(
             "</h1>",
             f'</h1>\n<p class="lecture-facts"><a href="{colab}">Open in Colab</a> · '
@@ -156,9 +133,7 @@ def finish_body(body: str, pictures: dict[str, Path]) -> str:
     for summary in soup.find_all("summary", attrs={"aria-label": True}):
         del summary["aria-label"]  # it would hide the text that a folded cell shows
     for text in soup.find_all(string=CHINESE):
-        if text.find_parent(["script", "style", "pre", "code"]) or text.find_parent(
-            attrs={"lang": "zh"}
-        ):
+        if text.find_parent(["script", "style", "pre", "code"]) or text.find_parent(attrs={"lang": "zh"}):
             continue
         text.replace_with(*mark_chinese(soup, str(text)))
     for table in soup.find_all("table"):
@@ -190,9 +165,7 @@ def finish_site(app, error):
     for page in lighten.site_pages(out):
         text = page.read_text(encoding="utf-8")
         done = finish_html(text, page.name)
-        done = re.sub(
-            r'_images/([\w-]+)\.png"', lambda m: lighter.get(m[1], m[0]), done
-        )
+        done = re.sub(r'_images/([\w-]+)\.png"', lambda m: lighter.get(m[1], m[0]), done)
         done = move_state(done, page)
         if done != text:
             page.write_text(done, encoding="utf-8")
@@ -221,9 +194,7 @@ def draw_cards(app, folder: Path) -> None:
             None,
         )
         if data is None:
-            raise ExtensionError(
-                f"The card of {part} wants a figure from {name}, cell {cell_id!r}, which has none."
-            )
+            raise ExtensionError(f"The card of {part} wants a figure from {name}, cell {cell_id!r}, which has none.")
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
             picture.thumbnail((660, 660))
             picture.convert("RGB").save(folder / f"{part}.webp", quality=85)
@@ -282,9 +253,7 @@ def status_table(app, out: Path) -> str:
     rows = []
     for name, record in app.book_records.items():
         page, frames = out / f"{name}.html", out / f"{name}.frames.js"
-        seconds, cpu, peak = (
-            record[key] for key in ("execution_seconds", "cpu_seconds", "peak_mb")
-        )
+        seconds, cpu, peak = (record[key] for key in ("execution_seconds", "cpu_seconds", "peak_mb"))
         figures = (
             f"{seconds:.0f}",
             f"{cpu:.0f}",
@@ -292,9 +261,7 @@ def status_table(app, out: Path) -> str:
             f"{sum(p.stat().st_size for p in (page, frames) if p.exists()) / 1000:.0f}",
         )
         cells = "".join(f"<td>{figure}</td>" for figure in figures)
-        rows.append(
-            f'<tr><th scope="row"><a href="{name}.html">{name}</a></th>{cells}</tr>'
-        )
+        rows.append(f'<tr><th scope="row"><a href="{name}.html">{name}</a></th>{cells}</tr>')
     heads = (
         "Lecture",
         "Run time (s)",
@@ -310,16 +277,12 @@ def status_table(app, out: Path) -> str:
 
 def copy_assets(target: Path) -> None:
     """Copy the widget manager, with its fonts, from node_modules into the site."""
-    version = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))[
-        "dependencies"
-    ]
+    version = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     stamp = target / "versions.json"
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == version:
         return
     if not WIDGETS.is_dir():
-        raise ExtensionError(
-            "The browser assets are missing: `make book` installs them with npm."
-        )
+        raise ExtensionError("The browser assets are missing: `make book` installs them with npm.")
     shutil.rmtree(target, ignore_errors=True)
     (target / "widgets").mkdir(parents=True)
     for source in [WIDGETS / "embed.js", *WIDGETS.glob("*.woff2")]:
@@ -331,8 +294,6 @@ def commit() -> str:
     """Return the short hash of the commit that is built, with a plus sign where files have changed since."""
     call = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
     try:
-        return subprocess.run(
-            call, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

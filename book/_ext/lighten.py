@@ -16,9 +16,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
 
-LINK = re.compile(
-    r'[ \t]*<link\b(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*_static/)([^"?]+)[^"]*"[^>]*/?>\n?'
-)
+LINK = re.compile(r'[ \t]*<link\b(?=[^>]*rel="stylesheet")[^>]*href="([^"?]*_static/)([^"?]+)[^"]*"[^>]*/?>\n?')
 NEVER = ("sphinx-thebe.css", "togglebutton.css")  # of scripts that the site leaves out
 
 
