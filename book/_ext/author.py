@@ -7,7 +7,10 @@ The notebook is the source; the text is a view for editing. A cell begins with a
     === setup                          the setup cell that all lectures share
     === colab cnn/lenet                the link to Colab that the site leaves out
     === solution sum                   a folded solution
-    === refs references notes=000-25,003-14      the last cell, with the rows of the notes' map that the lecture teaches
+    === refs references notes=000-25:chain,003-14:steps     the last cell; which cell teaches which row of the notes
+
+Below the head of a cell may stand lines of metadata, of the first cell `@name`, `@needs` (slugs, with commas),
+`@question`, `@formula` and `@minutes`, and of a cell that defines a term `@term momentum: its meaning in a sentence.`
 """
 
 import re
@@ -23,12 +26,15 @@ from pathlib import Path
 
 url = "{url}"
 folders = [Path.cwd(), *Path.cwd().parents, Path(Path(url).name)]
-root = next((f for f in folders if (f / "utils/widgets.py").exists()), folders[-1])
+helpers = "utils/widgets.py"
+root = next((f for f in folders if (f / helpers).exists()), folders[-1])
 clone = ["git", "clone", "-q", "--depth", "1", url]
 if not root.exists() and subprocess.run(clone).returncode:
     raise SystemExit("The helpers could not be fetched: is there a connection?")
 sys.path.insert(0, str(root.resolve()))"""
 COLAB = "[Open this lecture on Colab]({address}) and pick a GPU there to run it at full size."
+FACTS = ("name", "needs", "question", "formula", "minutes")
+FACT = re.compile(rf"@({'|'.join(FACTS)}|term) ")
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
 
@@ -66,6 +72,9 @@ def _cell(head: str, body: str, url: str) -> nbformat.NotebookNode:
     """Return the cell that a head `KIND ID [option …]` and the lines below it describe."""
     kind, name, options = _head_parts(head)
     meta = _metadata(options)
+    while FACT.match(body):
+        line, _, body = body.partition("\n")
+        _add_fact(meta, line)
     make = nbformat.v4.new_markdown_cell
     if kind in ("code", "setup", "solution"):
         make = nbformat.v4.new_code_cell
@@ -102,8 +111,34 @@ def _metadata(options: dict[str, str]) -> dict:
     if "alt" in options:
         meta["mystnb"] = {"image": {"alt": options["alt"]}}
     if options.get("notes"):
-        meta["notes"] = options["notes"].split(",")
+        rows = options["notes"].split(",")
+        meta["notes"] = dict(row.split(":") for row in rows) if ":" in rows[0] else rows
     return meta
+
+
+def _add_fact(meta: dict, line: str) -> None:
+    """Put a line such as `@minutes 40` or `@term momentum: a memory.` into the metadata of a cell."""
+    key, _, value = line.removeprefix("@").partition(" ")
+    if key == "term":
+        term, _, meaning = value.partition(": ")
+        meta.setdefault("terms", {})[term] = meaning
+    elif key == "needs":
+        meta["needs"] = [slug.strip() for slug in value.split(",") if slug.strip()]
+    elif key == "minutes":
+        meta["minutes"] = int(value)
+    else:
+        meta[key] = value
+
+
+def _facts(meta: dict) -> list[str]:
+    """Return the metadata of a cell as the lines that `_add_fact` reads."""
+    lines = []
+    for key in FACTS:
+        if key in meta:
+            value = meta[key] if key != "needs" else ", ".join(meta[key])
+            lines.append(f"@{key} {value}")
+    lines += [f"@term {term}: {meaning}" for term, meaning in meta.get("terms", {}).items()]
+    return lines
 
 
 def _solution_metadata(options: dict[str, str]) -> dict:
@@ -126,7 +161,7 @@ def _cell_view(cell: nbformat.NotebookNode) -> str:
         head += f" alt={image['alt']}"
     if cell.id in ("setup", "colab"):  # their source follows from the head
         return head
-    return f"{head}\n{cell.source}\n"
+    return "\n".join([head, *_facts(cell.metadata), cell.source]) + "\n"
 
 
 def _head(cell: nbformat.NotebookNode) -> str:
@@ -140,7 +175,9 @@ def _head(cell: nbformat.NotebookNode) -> str:
     if meta.get("cellView") == "form":
         return f"solution {cell.id}"
     if "notes" in meta:
-        return f"refs {cell.id} notes={','.join(meta['notes'])}"
+        notes = meta["notes"]
+        rows = [f"{row}:{notes[row]}" for row in notes] if isinstance(notes, dict) else notes
+        return f"refs {cell.id} notes={','.join(rows)}"
     kind = "code" if cell.cell_type == "code" else "md"
     if meta.get("tags"):
         return f"{kind} {cell.id} tags={','.join(meta['tags'])}"
