@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from IPython.display import HTML, display
 from torch import nn
 
 SCALES = ("smoke", "book", "full")
@@ -57,3 +58,13 @@ def set_seed(seed: int) -> torch.Generator:
 def count_parameters(model: nn.Module) -> int:
     """Return the number of trainable scalars in a model; a tensor used in two places counts once."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def record(name: str, value: float, *, seed: int | None = None) -> None:
+    """Keep a result for the page of this lecture's part, which gathers what its lectures recorded; show nothing.
+
+    name: what was measured, and of what, such as "test accuracy: Adam". seed: the seed of the run, where there are
+    several. Source of the table: the mark `results` on the part's page.
+    """
+    entry = {"name": name, "value": float(value), "seed": seed}
+    display(HTML(""), metadata={"book_record": entry})
