@@ -13,11 +13,24 @@ def main() -> None:
 
 def show(title: str, head: list[str], rows: list[list]) -> None:
     """Print a table with aligned columns."""
-    rows = [head] + [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    print(f"\n{title}")
+    lines = [head]
     for row in rows:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip(), flush=True)
+        lines.append([text(cell) for cell in row])
+    widths = []
+    for column in range(len(head)):
+        widths.append(max(len(line[column]) for line in lines))
+    print(f"\n{title}")
+    for line in lines:
+        aligned = [cell.ljust(width) for cell, width in zip(line, widths)]
+        joined = "  ".join(aligned)
+        print("  " + joined.rstrip(), flush=True)
+
+
+def text(cell: object) -> str:
+    """Return what stands in a cell: of a fraction three digits."""
+    if isinstance(cell, float):
+        return f"{cell:.3g}"
+    return str(cell)
 
 
 if __name__ == "__main__":

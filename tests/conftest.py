@@ -8,12 +8,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book/_ext"))
-LECTURES = sorted(str(p.relative_to(ROOT / "book").with_suffix("")) for p in (ROOT / "book").glob("*/*.ipynb"))
+BOOK = ROOT / "book"
+LECTURES = sorted(f"{path.parent.name}/{path.stem}" for path in BOOK.glob("*/*.ipynb"))
 
 
 def read(name: str) -> nbformat.NotebookNode:
     """Return a lecture, such as "cnn/lenet"."""
-    return nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
+    return nbformat.read(BOOK / f"{name}.ipynb", as_version=4)
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ KEYS = ("x", "y", "x_test", "y_test", "classes")
 IMAGES = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
 LABELS = ("train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 CIFAR_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+TRAINING_BATCHES = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"]
 
 
 def md5(body):
@@ -36,28 +37,49 @@ def md5(body):
 
 def make_idx(seed):
     """Return the four archives of a small MNIST, and the arrays in them."""
-    rng, files, truth = np.random.default_rng(seed), {}, {}
+    rng = np.random.default_rng(seed)
+    files = {}
+    truth = {}
     for suffix, n, images, labels in zip(("", "_test"), (30, 12), IMAGES, LABELS):
         x = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
         y = rng.integers(0, 10, n, dtype=np.uint8)
-        files[images] = gzip.compress(struct.pack(">IIII", 0x803, n, 28, 28) + x.tobytes())
-        files[labels] = gzip.compress(struct.pack(">II", 0x801, n) + y.tobytes())
-        truth |= {f"x{suffix}": x[:, None], f"y{suffix}": y.astype(np.int64)}
+        header_of_images = struct.pack(">IIII", 0x803, n, 28, 28)
+        header_of_labels = struct.pack(">II", 0x801, n)
+        files[images] = gzip.compress(header_of_images + x.tobytes())
+        files[labels] = gzip.compress(header_of_labels + y.tobytes())
+        truth[f"x{suffix}"] = x[:, None]
+        truth[f"y{suffix}"] = y.astype(np.int64)
     return files, truth
 
 
 def make_cifar(seed):
     """Return the members of a small CIFAR-10, five training batches, a test batch and the names, and the arrays."""
-    rng, members, x, y = np.random.default_rng(seed), {}, [], []
-    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
-        x.append(rng.integers(0, 256, (4, 3072), dtype=np.uint8))
-        y.append(rng.integers(0, 10, 4).tolist())
-        entry = {"batch_label": name, "labels": y[-1], "data": x[-1], "filenames": [f"{i}.png" for i in range(4)]}
-        members[name] = pickle.dumps(entry, protocol=2)
-    members["batches.meta"] = pickle.dumps({"num_cases_per_batch": 4, "label_names": CIFAR_NAMES}, protocol=2)
-    x, y = np.stack(x).reshape(6, 4, 3, 32, 32), np.array(y)
-    truth = {"x": x[:5].reshape(20, 3, 32, 32), "y": y[:5].ravel(), "x_test": x[5], "y_test": y[5]}
-    return members, truth | {"classes": np.array(CIFAR_NAMES)}
+    rng = np.random.default_rng(seed)
+    members = {}
+    images = []
+    labels = []
+    for name in [*TRAINING_BATCHES, "test_batch"]:
+        images.append(rng.integers(0, 256, (4, 3072), dtype=np.uint8))
+        labels.append(rng.integers(0, 10, 4).tolist())
+        batch = {
+            "batch_label": name,
+            "labels": labels[-1],
+            "data": images[-1],
+            "filenames": ["0.png", "1.png", "2.png", "3.png"],
+        }
+        members[name] = pickle.dumps(batch, protocol=2)
+    meta = {"num_cases_per_batch": 4, "label_names": CIFAR_NAMES}
+    members["batches.meta"] = pickle.dumps(meta, protocol=2)
+    x = np.stack(images).reshape(6, 4, 3, 32, 32)
+    y = np.array(labels)
+    truth = {
+        "x": x[:5].reshape(20, 3, 32, 32),
+        "y": y[:5].ravel(),
+        "x_test": x[5],
+        "y_test": y[5],
+        "classes": np.array(CIFAR_NAMES),
+    }
+    return members, truth
 
 
 def pack(members):
@@ -74,18 +96,22 @@ class Site:
     """A server: `files` by path, `asked` for; `before(path)` runs before the body, of which `share` is sent."""
 
     def __init__(self):
-        self.files, self.asked, self.share, self.before = {}, [], 1.0, lambda path: None
+        self.files = {}
+        self.asked = []
+        self.share = 1.0
+        self.before = lambda path: None
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 site.asked.append(self.path)
-                body = site.files.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.send_header("Content-Length", str(len(body or b"")))
+                body = site.files.get(self.path, b"")
+                self.send_response(200 if self.path in site.files else 404)
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                sent = int(len(body) * site.share)
                 try:
-                    self.wfile.write((body or b"")[: int(len(body or b"") * site.share)])
+                    self.wfile.write(body[:sent])
                     self.wfile.flush()
                     site.before(self.path)
                 except OSError:  # torchvision asks once for the header alone
@@ -113,23 +139,27 @@ def site(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     site = Site()
     site.truth = {}
-    for seed, (name, source) in enumerate((("mnist", datasets.MNIST), ("fashion_mnist", datasets.FashionMNIST))):
+    for seed, name, source in ((0, "mnist", datasets.MNIST), (1, "fashion_mnist", datasets.FashionMNIST)):
         files, site.truth[name] = make_idx(seed)
-        site.files |= {f"/{name}/{file}": body for file, body in files.items()}
+        for file, body in files.items():
+            site.files[f"/{name}/{file}"] = body
+        resources = [(file, md5(body)) for file, body in files.items()]
         monkeypatch.setattr(source, "mirrors", [f"{site.url}{name}/"])
-        monkeypatch.setattr(source, "resources", [(file, md5(body)) for file, body in files.items()])
+        monkeypatch.setattr(source, "resources", resources)
     site.truth["mnist"]["classes"] = np.array(list("0123456789"))
     site.truth["fashion_mnist"]["classes"] = np.array(datasets.FashionMNIST.classes)
     members, site.truth["cifar10"] = make_cifar(3)
-    site.files["/cifar-10-python.tar.gz"] = pack(members)
+    archive = pack(members)
+    site.files["/cifar-10-python.tar.gz"] = archive
+    train_list = [[batch, md5(members[batch])] for batch in TRAINING_BATCHES]
     cifar = datasets.CIFAR10
+    meta = dict(cifar.meta)
+    meta["md5"] = md5(members["batches.meta"])
     monkeypatch.setattr(cifar, "url", f"{site.url}cifar-10-python.tar.gz")
-    monkeypatch.setattr(cifar, "tgz_md5", md5(site.files["/cifar-10-python.tar.gz"]))
-    monkeypatch.setattr(
-        cifar, "train_list", [[f"data_batch_{i}", md5(members[f"data_batch_{i}"])] for i in range(1, 6)]
-    )
+    monkeypatch.setattr(cifar, "tgz_md5", md5(archive))
+    monkeypatch.setattr(cifar, "train_list", train_list)
     monkeypatch.setattr(cifar, "test_list", [["test_batch", md5(members["test_batch"])]])
-    monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(members["batches.meta"])})
+    monkeypatch.setattr(cifar, "meta", meta)
     yield site
     site.close()
 
@@ -143,26 +173,36 @@ def assert_true(got, truth):
 
 def cached():
     """Return the names of all that is in the cache, hidden files included."""
-    return sorted(os.listdir(download.cache())) if download.cache().is_dir() else []
+    if not download.cache().is_dir():
+        return []
+    return sorted(os.listdir(download.cache()))
 
 
 def assert_stand_in(name, capsys, reason):
     """Load what cannot be had: the stand-in comes, and one sentence that gives the reason."""
     stand_in = {"cifar10": "shapes"}.get(name, "digits")
-    got, out = data.load(name, size=16), capsys.readouterr().out
+    got = data.load(name, size=16)
+    out = capsys.readouterr().out
     assert out == f"{name} could not be loaded ({reason}), so the embedded {stand_in} are used instead.\n"
     same = data.load(stand_in, size=16)
-    assert got.name == stand_in and got.classes == same.classes
-    assert all(torch.equal(a, b) for a, b in zip(got[:4], same[:4], strict=True))
+    assert got.name == stand_in
+    assert got.classes == same.classes
+    for one, other in zip(got[:4], same[:4], strict=True):
+        assert torch.equal(one, other)
 
 
 # ---- what torchvision carries, of which the fixture takes the place
 
 
 def test_torchvision_still_carries_what_is_used():
-    assert [len(sum_) for _, sum_ in datasets.MNIST.resources + datasets.FashionMNIST.resources] == [32] * 8
-    assert {file for file, _ in datasets.MNIST.resources} == {*IMAGES, *LABELS}
-    assert all(m.startswith("http") and m.endswith("/") for m in datasets.MNIST.mirrors + datasets.FashionMNIST.mirrors)
+    resources = datasets.MNIST.resources + datasets.FashionMNIST.resources
+    assert len(resources) == 8
+    for _, checksum in resources:
+        assert len(checksum) == 32
+    assert {file for file, _ in datasets.MNIST.resources} == set(IMAGES + LABELS)
+    for mirror in datasets.MNIST.mirrors + datasets.FashionMNIST.mirrors:
+        assert mirror.startswith("http")
+        assert mirror.endswith("/")
     assert datasets.CIFAR10.tgz_md5 == "c58f30108f718f92721af3b95e74349a"
     assert datasets.CIFAR10.url.endswith(datasets.CIFAR10.filename)
 
@@ -181,34 +221,43 @@ def test_cache_folder(monkeypatch):
 def test_good_download_then_cache_without_network(site, name, capsys):
     truth = site.truth[name]
     assert_true(download.fetch(name), truth)
-    assert cached() == [f"{name}.npz"] and socket.getdefaulttimeout() is None
+    assert cached() == [f"{name}.npz"]
+    assert socket.getdefaulttimeout() is None
     site.close()
     asked = len(site.asked)
     assert_true(download.fetch(name), truth)
     native = truth["x"].shape[-1]
     got = data.load(name, size=native)
-    assert len(site.asked) == asked and capsys.readouterr().out == ""
-    assert got.name == name and got.classes == tuple(truth["classes"])
+    assert len(site.asked) == asked
+    assert capsys.readouterr().out == ""
+    assert got.name == name
+    assert got.classes == tuple(truth["classes"])
     for x, y, suffix in ((got.x, got.y, ""), (got.x_test, got.y_test, "_test")):
-        assert x.dtype == torch.float32 and y.dtype == torch.int64
-        np.testing.assert_array_equal(x.numpy(), truth[f"x{suffix}"].astype(np.float32) / np.float32(255))
+        assert x.dtype == torch.float32
+        assert y.dtype == torch.int64
+        pixels = truth[f"x{suffix}"].astype(np.float32) / np.float32(255)
+        np.testing.assert_array_equal(x.numpy(), pixels)
         np.testing.assert_array_equal(y.numpy(), truth[f"y{suffix}"])
 
 
 def test_images_are_resized(site):
     small = data.load("mnist", size=7)
-    mean = torch.tensor(site.truth["mnist"]["x"]).float().div(255).mean()
-    assert small.x.shape == (30, 1, 7, 7) and small.x_test.shape == (12, 1, 7, 7)
-    assert abs(small.x.mean() - mean) < 0.01 and small.x.std() < 0.1, "shrinking averages 8 × 8 of these noisy pixels"
+    pixels = torch.tensor(site.truth["mnist"]["x"]) / 255
+    assert small.x.shape == (30, 1, 7, 7)
+    assert small.x_test.shape == (12, 1, 7, 7)
+    assert abs(small.x.mean() - pixels.mean()) < 0.01
+    assert small.x.std() < 0.1, "shrinking averages 8 × 8 of these noisy pixels"
     double = data.load("cifar10", size=64)
-    assert double.x.shape == (20, 3, 64, 64) and double.x.min() >= 0 and double.x.max() <= 1
+    assert double.x.shape == (20, 3, 64, 64)
+    assert double.x.min() >= 0
+    assert double.x.max() <= 1
 
 
 def test_second_mirror_is_used_when_the_first_is_bad(site, monkeypatch):
-    site.files |= {
-        path.replace("/mnist/", "/bad/"): body[:-9] for path, body in site.files.items() if "/mnist/" in path
-    }
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{site.url}{m}/" for m in ("missing", "bad", "mnist")])
+    for file in IMAGES + LABELS:
+        site.files[f"/bad/{file}"] = site.files[f"/mnist/{file}"][:-9]
+    mirrors = [f"{site.url}{folder}/" for folder in ("missing", "bad", "mnist")]
+    monkeypatch.setattr(datasets.MNIST, "mirrors", mirrors)
     assert_true(download.fetch("mnist"), site.truth["mnist"])
     assert cached() == ["mnist.npz"]
 
@@ -222,7 +271,8 @@ def test_no_network(site, name, capsys):
     start = time.perf_counter()
     file = "cifar-10-python.tar.gz" if name == "cifar10" else IMAGES[0]
     assert_stand_in(name, capsys, f"{file} cannot be downloaded: Connection refused")
-    assert time.perf_counter() - start < 5 and cached() == []
+    assert time.perf_counter() - start < 5
+    assert cached() == []
 
 
 def test_server_that_does_not_answer(site, monkeypatch, capsys):
@@ -230,10 +280,12 @@ def test_server_that_does_not_answer(site, monkeypatch, capsys):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         end = threading.Timer(10, silent.close)  # so that a missing timeout fails here and does not hang
         end.start()
-        monkeypatch.setattr(datasets.CIFAR10, "url", f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(datasets.CIFAR10, "url", f"http://127.0.0.1:{port}/")
         assert_stand_in("cifar10", capsys, "cifar-10-python.tar.gz cannot be downloaded: timed out")
         end.cancel()
-    assert socket.getdefaulttimeout() is None and cached() == []
+    assert socket.getdefaulttimeout() is None
+    assert cached() == []
 
 
 def test_server_without_the_file(site, capsys):
@@ -260,10 +312,12 @@ def test_wrong_checksum_of_a_file_that_could_be_read(site, capsys):
 
 
 def test_right_checksum_of_files_that_cannot_be_read(site, monkeypatch, capsys):
-    site.files["/cifar-10-python.tar.gz"] = body = b"no archive"
+    body = b"no archive"
+    site.files["/cifar-10-python.tar.gz"] = body
     monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(body))
     assert_stand_in("cifar10", capsys, "cifar-10-python.tar.gz cannot be extracted: not a gzip file")
-    site.files["/cifar-10-python.tar.gz"] = body = pack({"data_batch_1": b"no pickle"})
+    body = pack({"data_batch_1": b"no pickle"})
+    site.files["/cifar-10-python.tar.gz"] = body
     monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(body))
     reason = "Dataset not found or corrupted. You can use download=True to download it"
     assert_stand_in("cifar10", capsys, f"what was downloaded cannot be read: {reason}")
@@ -271,10 +325,12 @@ def test_right_checksum_of_files_that_cannot_be_read(site, monkeypatch, capsys):
 
 
 def test_unwritable_cache(site, tmp_path, monkeypatch, capsys):
-    (tmp_path / "file").write_text("I am no folder.")
-    monkeypatch.setenv("BOOK_DATA", str(tmp_path / "file" / "cache"))
-    assert_stand_in("mnist", capsys, f"the folder {tmp_path}/file/cache cannot be used: Not a directory")
-    assert (tmp_path / "file").read_text() == "I am no folder." and site.asked == []
+    file = tmp_path / "file"
+    file.write_text("I am no folder.")
+    monkeypatch.setenv("BOOK_DATA", str(file / "cache"))
+    assert_stand_in("mnist", capsys, f"the folder {file}/cache cannot be used: Not a directory")
+    assert file.read_text() == "I am no folder."
+    assert site.asked == []
 
 
 def test_full_disk(site, monkeypatch, capsys):
@@ -301,11 +357,14 @@ def test_keyboard_interrupt_leaves_nothing_and_the_next_download_works(site, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        target = (datasets.utils, "download_url") if when == "download" else (np, "savez")
-        patch.setattr(*target, interrupted)
+        if when == "download":
+            patch.setattr(datasets.utils, "download_url", interrupted)
+        else:
+            patch.setattr(np, "savez", interrupted)
         with pytest.raises(KeyboardInterrupt):
             data.load("mnist")
-    assert cached() == [] and socket.getdefaulttimeout() is None
+    assert cached() == []
+    assert socket.getdefaulttimeout() is None
     assert_true(download.fetch("mnist"), site.truth["mnist"])
     assert cached() == ["mnist.npz"]
 
@@ -314,32 +373,40 @@ KILLED = """
 import sys
 from torchvision import datasets
 from utils import download
-datasets.MNIST.mirrors, datasets.MNIST.resources = [sys.argv[1]], [(sys.argv[2], sys.argv[3])]
+url, file, md5 = sys.argv[1:]
+datasets.MNIST.mirrors = [url]
+datasets.MNIST.resources = [(file, md5)]
 download.fetch("mnist")
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="The locks that tell the dead from the living are POSIX.")
 def test_killed_process_leaves_no_litter_after_the_next_download(site):
-    stalled, go_on = threading.Event(), threading.Event()
+    stalled = threading.Event()
+    go_on = threading.Event()
 
     def stall(path):
         stalled.set()
         go_on.wait(60)
 
-    site.before, site.share = stall, 0.5
-    path = f"/mnist/{IMAGES[0]}"
-    code = [KILLED, f"{site.url}mnist/", IMAGES[0], md5(site.files[path])]
+    site.before = stall
+    site.share = 0.5
+    archive = site.files[f"/mnist/{IMAGES[0]}"]
+    command = [sys.executable, "-c", KILLED, f"{site.url}mnist/", IMAGES[0], md5(archive)]
     root = str(Path(download.__file__).parents[1])
-    child = subprocess.Popen([sys.executable, "-c", *code], cwd=root, env={**os.environ, "PYTHONPATH": root})
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = root
+    child = subprocess.Popen(command, cwd=root, env=environment)
     try:
         assert stalled.wait(60)
-        while not any(p.is_file() for p in download.cache().rglob("*")):  # half a file
+        while not any(path.is_file() for path in download.cache().rglob("*")):  # half a file
             assert child.poll() is None
             time.sleep(0.02)
-        site.before, site.share = (lambda path: None), 1.0
+        site.before = lambda path: None
+        site.share = 1.0
         assert_true(download.fetch("cifar10"), site.truth["cifar10"])
-        assert len(cached()) == 2 and cached()[1] == "cifar10.npz", "a living process keeps its folder"
+        assert len(cached()) == 2, "a living process keeps its folder"
+        assert cached()[1] == "cifar10.npz"
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -350,19 +417,26 @@ def test_killed_process_leaves_no_litter_after_the_next_download(site):
 
 
 def test_two_downloads_at_once(site):
-    both, got = threading.Barrier(2, timeout=20), []
+    both = threading.Barrier(2, timeout=20)
+    got = []
 
     def meet(path):
-        if path.endswith(LABELS[1]) and len(got) == 0 and site.asked.count(path) <= 2:
+        last = path.endswith(LABELS[1])
+        early = len(got) == 0 and site.asked.count(path) <= 2
+        if last and early:
             both.wait()
 
+    def fetch():
+        got.append(download.fetch("mnist"))
+
     site.before = meet
-    threads = [threading.Thread(target=lambda: got.append(download.fetch("mnist"))) for _ in range(2)]
+    threads = [threading.Thread(target=fetch), threading.Thread(target=fetch)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(got) == 2 and site.asked.count(f"/mnist/{IMAGES[0]}") == 4, "each asks for the header, then the file"
+    assert len(got) == 2
+    assert site.asked.count(f"/mnist/{IMAGES[0]}") == 4, "each asks for the header, then the file"
     for one in (*got, download.fetch("mnist")):
         assert_true(one, site.truth["mnist"])
     assert cached() == ["mnist.npz"]
@@ -373,14 +447,17 @@ def test_two_downloads_at_once(site):
 
 def test_damaged_cache_is_fetched_again(site, capsys):
     download.fetch("mnist")
-    file, asked = download.cache() / "mnist.npz", len(site.asked)
+    file = download.cache() / "mnist.npz"
     whole = file.read_bytes()
-    for damaged in (whole[:5000], b"", whole[:9000] + bytes([whole[9000] ^ 1]) + whole[9001:]):
+    changed = bytearray(whole)
+    changed[9000] ^= 1
+    for damaged in (whole[:5000], b"", changed):
+        asked = len(site.asked)
         file.write_bytes(damaged)
         assert_true(download.fetch("mnist"), site.truth["mnist"])
-        assert len(site.asked) > asked and cached() == ["mnist.npz"]
+        assert len(site.asked) > asked
+        assert cached() == ["mnist.npz"]
         assert_true(download._read(file), site.truth["mnist"])
-        asked = len(site.asked)
     site.close()
     file.write_bytes(whole[:5000])
     assert_stand_in("mnist", capsys, f"{IMAGES[0]} cannot be downloaded: Connection refused")
@@ -389,10 +466,13 @@ def test_damaged_cache_is_fetched_again(site, capsys):
 def test_no_damage_goes_unseen(site):
     download.fetch("cifar10")
     file = download.cache() / "cifar10.npz"
-    whole, rng = file.read_bytes(), np.random.default_rng(0)
-    ends = [*range(300), *range(len(whole) - 700, len(whole))]  # the first header, and the table of contents
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    first_header = range(300)
+    table_of_contents = range(len(whole) - 700, len(whole))
+    anywhere = rng.integers(0, len(whole), 200)
     refused = 0
-    for place in [*ends, *rng.integers(0, len(whole), 200)]:
+    for place in [*first_header, *table_of_contents, *anywhere]:
         changed = bytearray(whole)
         changed[place] ^= 1 << int(rng.integers(8))
         file.write_bytes(changed)

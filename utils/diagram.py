@@ -91,6 +91,7 @@ def _diagram_shapes(boxes, pairs, model, inputs, tensors):
         for name in ready:
             arriving = [shapes[source] for source in sources.pop(name)]
             shapes[name] = _combined_shape(name, arriving)
+    received.pop("output", None)  # what the whole model receives does not come from a box before the output
     for source, target in pairs:
         if _operation(source) and target in received and shapes[source] not in received[target]:
             got = " and ".join(map(str, received[target]))
@@ -250,7 +251,9 @@ def _draw_box(ax, name, centre, size, text, shape):
         ax.add_patch(Circle(centre, CIRCLE, facecolor="white", edgecolor="black", lw=1.2, zorder=3))
         ax.text(x, y, text, ha="center", va="center_baseline", fontsize=12, zorder=4)
         if shape:
-            ax.text(x, y - CIRCLE - 0.03, shape, ha="center", va="top", fontsize=TEXT_SIZE - 1.5, color="#444444")
+            clear = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # an arrow passes behind it
+            below = ax.text(x, y - CIRCLE - 0.05, shape, ha="center", va="top", color="#444444", bbox=clear)
+            below.set_fontsize(TEXT_SIZE - 1.5)
         return
     corner = (x - width / 2, y - height / 2)
     fill = "#FFF3DC" if _operation(name) else "#E3EEF7"

@@ -74,7 +74,8 @@ def _staging(parent: Path) -> Iterator[Path]:
                     shutil.rmtree(left, ignore_errors=True)
             with contextlib.suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_SH)
-        yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=STAGE, dir=parent)))
+        stage = tempfile.TemporaryDirectory(prefix=STAGE, dir=parent)
+        yield Path(stack.enter_context(stage))
 
 
 def _source(name: str) -> type:
@@ -91,14 +92,18 @@ def _download(name: str, stage: Path) -> None:
     if name == "cifar10":
         archives = [(source.filename, source.tgz_md5, [source.url])]
     else:
-        archives = [(file, md5, [mirror + file for mirror in source.mirrors]) for file, md5 in source.resources]
+        archives = []
+        for file, md5 in source.resources:
+            urls = [mirror + file for mirror in source.mirrors]
+            archives.append((file, md5, urls))
         stage = stage / source.__name__ / "raw"
     for file, md5, urls in archives:
         problems = []
         for url in urls:
-            problems.append(_download_one(url, stage / file, md5))
-            if not problems[-1]:
+            problem = _download_one(url, stage / file, md5)
+            if not problem:
                 break
+            problems.append(problem)
         else:
             raise OSError(problems[0])
         with _explained(f"{file} cannot be extracted"):
@@ -118,7 +123,9 @@ def _download_one(url: str, path: Path, md5: str) -> str:
         return f"{path.name} cannot be downloaded: {_clause(error)}"
     finally:
         socket.setdefaulttimeout(before)
-    return "" if check_integrity(str(path), md5) else f"{path.name} is truncated or altered: its checksum differs"
+    if check_integrity(str(path), md5):
+        return ""
+    return f"{path.name} is truncated or altered: its checksum differs"
 
 
 def _parse(name: str, stage: Path) -> dict[str, np.ndarray]:
@@ -126,9 +133,15 @@ def _parse(name: str, stage: Path) -> dict[str, np.ndarray]:
     for suffix in ("", "_test"):
         part = _source(name)(str(stage), train=not suffix)
         x = np.asarray(part.data)
-        x = x[:, None] if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, C, H, W)
-        arrays |= {f"x{suffix}": x, f"y{suffix}": np.asarray(part.targets, dtype=np.int64)}
-    return arrays | {"classes": np.array([title.split(" - ")[0] for title in part.classes])}  # "0", not "0 - zero"
+        if x.ndim == 3:  # grey images (N, H, W)
+            x = x[:, None]  # (N, 1, H, W)
+        else:  # colour images (N, H, W, 3)
+            x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, 3, H, W)
+        arrays[f"x{suffix}"] = x
+        arrays[f"y{suffix}"] = np.asarray(part.targets, dtype=np.int64)
+    names = [title.split(" - ")[0] for title in part.classes]  # "0", not "0 - zero"
+    arrays["classes"] = np.array(names)
+    return arrays
 
 
 @contextlib.contextmanager
