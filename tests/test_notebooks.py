@@ -212,41 +212,6 @@ def test_outputs_that_break_a_rule_are_seen():
     assert len(rules.output_faults(nb)) == 2
 
 
-def glossary() -> dict[str, tuple[str, str]]:
-    text = (ROOT / "book/glossary.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| *([^|]+?) *\| *([^|]+?) *\| *[^|]+? *\| *\[[^]]*\]\(([^)#]+)[^)]*\) *\|$", text, re.M)
-    return {term: (chinese, link) for term, chinese, link in rows}
-
-
-def glossary_faults(table, lectures) -> list[str]:
-    """Compare a glossary with the terms that lectures define, {lecture: {term: Chinese}}."""
-    faults, defined = [], {}
-    for name, found in lectures.items():
-        for term, chinese in found.items():
-            if term in defined:
-                faults.append(f"{term} is defined in {defined[term]} and in {name}")
-            defined[term] = name
-            if term not in table:
-                faults.append(f"{term} ({chinese}) of {name} is not in the glossary")
-            elif table[term] != (chinese, f"{name}.ipynb"):
-                faults.append(f"{term}: the glossary has {table[term]}, the lecture {(chinese, name)}")
-    faults += [f"{term} stands in the glossary, but no lecture defines it" for term in table if term not in defined]
-    if list(table) != sorted(table, key=str.casefold):
-        faults.append("the glossary is not in alphabetical order")
-    return faults
-
-
-def test_the_glossary_is_complete():
-    assert glossary_faults(glossary(), {name: rules.terms(read(name)) for name in LECTURES}) == []
-
-
-def test_the_glossary_check_sees_faults():
-    table = {"b": ("乙", "x/y.ipynb"), "a": ("甲", "x/y.ipynb")}
-    found = glossary_faults(table, {"x/y": {"b": "乙", "c": "丙"}, "x/z": {"b": "乙"}})
-    for part in ("defined in x/y and in x/z", "c (丙)", "a stands", "alphabetical", "b: the glossary has"):
-        assert any(part in text for text in found), (part, found)
-
-
 def test_the_table_of_contents_names_every_lecture():
     assert sorted(run.lectures()) == LECTURES
 

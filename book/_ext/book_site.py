@@ -4,7 +4,6 @@ Lectures are not executed here: `run.py` has run them, and their pages show what
 """
 
 import copy
-import importlib.util
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import check
 import finish
 import formulas
+import generated
 import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,13 +48,11 @@ def records(cell) -> list:
 
 def setup(app):
     app.add_config_value("book_scale", "book", "env")
-    app.add_config_value("book_cards", {}, "env")
     app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it, for an extension that this book leaves out
     formulas.setup(app)
     app.connect("config-inited", configure, priority=950)  # after the table of contents
     app.connect("builder-inited", read_runs, priority=400)
-    if importlib.util.find_spec("generated"):
-        importlib.import_module("generated").setup(app)
+    generated.setup(app)
     app.connect("builder-inited", begin_site, priority=600)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", show_run)
@@ -99,8 +97,8 @@ def read_runs(app) -> None:
 
 def begin_site(app) -> None:
     """Gather what the pages will share."""
-    catalog = getattr(app, "book_catalog", None)
-    listed = {part.slug: part.card for part in catalog.parts if part.card} if catalog else {}
+    catalog = app.book_catalog
+    cards = {part.slug: part.card for part in catalog.parts if part.card and part.lectures}
     app.book_site = finish.Site(
         out=Path(app.outdir),
         modules=ROOT / "node_modules",
@@ -109,7 +107,7 @@ def begin_site(app) -> None:
         commit=commit(),
         prefix=app.config.notfound_urls_prefix,
         runs=app.book_runs,
-        cards=listed or app.config.book_cards,
+        cards=cards,
         catalog=catalog,
         formulas=app.book_formulas,
     )

@@ -24,6 +24,7 @@ from finish import (
     labels,
     leftovers,
     missing,
+    place,
     scripts,
     sizes,
     status,
@@ -46,6 +47,7 @@ PASSES = [
     chinese,  # marked as such
     tables,  # that scroll
     facts,  # above and below
+    place,  # what to read before, and the map of the part
     missing,  # the page for wrong addresses
     typeset,  # formulas: after the passes that would have to walk through them
     cards,  # their figures, on the first page
