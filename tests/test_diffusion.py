@@ -60,13 +60,21 @@ def test_denoiser_rules_and_sample(built, alpha_bar, rule, clip):
     for f in (built, vars(diffusion)):
         torch.manual_seed(0)
         x = torch.randn(6, 3)
-        trace = []
-        denoise = f["denoiser"](_toy, alpha_bar, torch.tensor(0.1))
+        denoise = f["denoiser"](_toy, alpha_bar)
         step = f.get(rule, getattr(diffusion, rule))  # ddpm builds the first, ddim-samplers the second
-        x = f["sample"](denoise, x, alpha_bar, steps=7, rule=step, clip=clip, trace=trace)
-        assert len(trace) == 7 and trace[0][0] == 1000
-        results.append(x)
+        results.append(f["sample"](denoise, x, alpha_bar, steps=7, rule=step, clip=clip))
     torch.testing.assert_close(*results)
+
+
+def test_a_walk_leaves_a_trace_and_a_model_gets_what_is_given(alpha_bar):
+    trace = []
+    denoise = diffusion.denoiser(_toy, alpha_bar, torch.tensor(0.1))
+    diffusion.sample(denoise, torch.randn(6, 3), alpha_bar, steps=7, trace=trace)
+    assert [t for t, _, _ in trace] == [1000, 857, 714, 571, 429, 286, 143]
+    without = diffusion.denoiser(_toy, alpha_bar)
+    t, x, x0_hat = trace[3]
+    torch.testing.assert_close(x0_hat, denoise(x, t))
+    torch.testing.assert_close(without(x, t) - x0_hat, torch.full_like(x, 0.1 * (1 - alpha_bar[t].item()) ** 0.5))
 
 
 def test_ddim_without_noise_follows_the_marginals(alpha_bar):

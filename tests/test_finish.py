@@ -81,6 +81,7 @@ MARKS = {  # of each pass: whether a site shows what it did
     "chinese": lambda site: soup_of(site).select_one('[lang="zh"]').get_text() == "结束",
     "tables": lambda site: soup_of(site).table.parent["class"] == ["table-scroll"],
     "facts": lambda site: len(soup_of(site).select(".lecture-facts")) == 2,
+    "place": lambda site: soup_of(site).select_one('.lecture-map [aria-current="page"]')["href"] == "one.html",
     "missing": lambda site: soup_of(site, "404").select_one('article a[href="/intro.html"]'),
     "typeset": has_formulas,
     "cards": lambda site: (site.out / "_images/cards/part.webp").exists(),

@@ -74,6 +74,10 @@ def outdated(app, env, added, changed, removed) -> list[str]:
         source = Path(env.doc2path(docname))
         if source.suffix == ".md":
             env.book_generated[docname] = fill(source.read_text(encoding="utf-8"), docname, app.book_sources)
+    for lecture in app.book_catalog.lectures:  # their pages show what to read before, and the map
+        needs = [app.book_catalog.find(slug).name for slug in lecture.needs]
+        drawn = draw_map(part_of(app.book_catalog, lecture.path), lecture.path)
+        env.book_generated[lecture.path] = f"{needs} {drawn}"
     return [name for name, text in env.book_generated.items() if before.get(name, text) != text]
 
 

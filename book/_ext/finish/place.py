@@ -8,10 +8,11 @@ import generated
 def apply(soup, page) -> None:
     """Add links to the lectures that this one needs, and the map with this one marked."""
     lecture = next((entry for entry in page.catalog.lectures if entry.path == page.name), None)
-    title = soup.find("h1")
-    if lecture is None or title is None or soup.select_one(".lecture-map"):
+    article = soup.find("article")
+    if lecture is None or article is None or article.h1 is None or soup.select_one(".lecture-map"):
         return
-    facts = soup.select_one(".lecture-facts")
+    title = article.h1
+    facts = article.find(class_="lecture-facts")
     below = facts if facts in title.find_next_siblings() else title
     if lecture.needs:
         below.insert_after(read_before(page.catalog, lecture))
