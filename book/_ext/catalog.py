@@ -34,6 +34,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Hessian",
     "Jensen's",
     "Kaiming",
+    "L2",
     "Nesterov",
     "Polyak",
     "RMS",

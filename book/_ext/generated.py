@@ -228,6 +228,7 @@ MAKERS = {
 
 BOX = (214, 46)
 STEP = (254, 86)
+COLUMNS = 3
 LINE = 26  # characters of a name that fit into a box
 
 
@@ -255,17 +256,20 @@ def draw_map(part: Part, docname: str) -> str:
 
 
 def map_places(lectures: tuple[Lecture, ...]) -> dict[str, tuple[int, int]]:
-    """Return {slug: (row, column)}: a row below all that a lecture needs, at most three beside one another."""
-    rows = {}
-    filled = []  # how many stand in each row
+    """Return {slug: (row, column)}: a row below all that a lecture needs, if possible in a column of theirs."""
+    places = {}
+    taken = {}  # the columns in use, of each row
     for lecture in lectures:
-        row = max((rows[need][0] + 1 for need in lecture.needs if need in rows), default=0)
-        while row < len(filled) and filled[row] == 3:
+        above = [places[need] for need in lecture.needs if need in places]
+        row = max((row + 1 for row, _ in above), default=0)
+        while len(taken.get(row, ())) == COLUMNS:
             row += 1
-        filled.extend([0] * (row + 1 - len(filled)))
-        rows[lecture.slug] = (row, filled[row])
-        filled[row] += 1
-    return rows
+        used = taken.setdefault(row, set())
+        wanted = [column for _, column in reversed(above)]
+        column = next(column for column in [*wanted, *range(COLUMNS)] if column not in used)
+        used.add(column)
+        places[lecture.slug] = (row, column)
+    return places
 
 
 def direct_needs(lecture: Lecture, by_slug: dict[str, Lecture]) -> list[str]:
