@@ -10,11 +10,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 BOOK_DEVICE=cpu
 SMOKE = $(ONE_THREAD) BOOK_SCALE=smoke
 
-.PHONY: help book preview serve test test-colab bench repository clean
+.PHONY: help book preview check lecture serve test test-colab bench repository clean
 
 help:
 	@echo "make book        build the site into _build/html"
 	@echo "make preview     build it at smoke scale, in minutes, into _build/preview"
+	@echo "make check       move every slider of _build/html in a browser, and read its console"
+	@echo "make lecture L=cnn/lenet   check one lecture: rules, run, page, sliders, frames; SCALE=book for its real run"
 	@echo "make serve       show _build/html, else _build/preview, at http://localhost:$(PORT)"
 	@echo "make test        run all tests"
 	@echo "make test-colab  run all lectures at smoke scale under Colab's versions"
@@ -23,14 +25,21 @@ help:
 	@echo "make clean       remove what was built and installed"
 
 book: $(VENV)/.done node_modules/.done
-	BOOK_SCALE=book $(BIN)/python book/_ext/execute.py
-	BOOK_SCALE=book $(BIN)/python book/_ext/build.py _build/html
-	@echo "The site is in _build/html: make serve shows it."
+	BOOK_SCALE=book $(BIN)/python book/_ext/run.py
+	BOOK_SCALE=book $(BIN)/python book/_ext/render.py _build/html
+	@echo "The site is in _build/html: make serve shows it, make check drives it."
 
 preview: $(VENV)/.done node_modules/.done
-	BOOK_SCALE=smoke $(BIN)/python book/_ext/execute.py
-	BOOK_SCALE=smoke $(BIN)/python book/_ext/build.py _build/preview
+	BOOK_SCALE=smoke $(BIN)/python book/_ext/run.py
+	BOOK_SCALE=smoke $(BIN)/python book/_ext/render.py _build/preview
 	@echo "The site at smoke scale is in _build/preview."
+
+check: $(VENV)/.done
+	$(BIN)/python book/_ext/check.py site
+
+SCALE = smoke
+lecture: $(VENV)/.done node_modules/.done
+	@$(ONE_THREAD) BOOK_SCALE=$(SCALE) $(BIN)/python book/_ext/lecture.py "$(L)"
 
 serve:
 	@folder=_build/html; [ -f $$folder/index.html ] || folder=_build/preview; \
@@ -40,8 +49,9 @@ serve:
 test: $(VENV)/.done node_modules/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(SMOKE) $(BIN)/python -m pytest tests -n 2 --dist loadgroup
-	$(SMOKE) $(BIN)/python -m pytest --nbval-lax book -n 2 --dist loadfile
+	$(SMOKE) $(BIN)/python book/_ext/run.py
+	$(SMOKE) $(BIN)/python -m pytest tests -n auto --maxprocesses 8 --dist loadgroup
+	$(SMOKE) $(BIN)/python tests/second_run.py
 
 test-colab: .venv-colab/.done
 	$(SMOKE) .venv-colab/bin/python -m pytest tests/test_widgets.py -n 2

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book/_ext")]
 
 import browser  # noqa: E402 - the path is set above
-import execute  # noqa: E402
+import run  # noqa: E402
 
 SITE = ROOT / "_build/html"
 LIGHTHOUSE = "lighthouse@13.5.0"
@@ -99,7 +99,7 @@ def tables():
         yield "A first visit, scrolled to the end", heads, sizes
         yield "From key press to changed picture", ["page", "explorer", "median, ms", "largest, ms"], delays
         if shutil.which("npx"):
-            rows = [[name, *lighthouse(f"{origin}/{name}.html")] for name in ["intro", *execute.lectures()[:2]]]
+            rows = [[name, *lighthouse(f"{origin}/{name}.html")] for name in ["intro", *run.lectures()[:2]]]
             yield "Lighthouse (phone)", ["page", "performance", "accessibility", "best practices"], rows
         else:
             print("\nLighthouse needs npx: not measured.")

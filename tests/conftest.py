@@ -23,3 +23,26 @@ def smoke(monkeypatch):
     monkeypatch.setenv("BOOK_SCALE", "smoke")
     monkeypatch.setenv("BOOK_DEVICE", "cpu")
     monkeypatch.delenv("BOOK_STATIC", raising=False)
+
+
+@pytest.fixture
+def little(tmp_path, monkeypatch):
+    """A little book of its own for a test, with a cache of its own."""
+    from little import Book
+
+    monkeypatch.setenv("BOOK_CACHE", str(tmp_path / "cache"))
+    return Book(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def little_site(tmp_path_factory):
+    """A little book that is built once for all tests that only look at it, or at copies of its pages."""
+    from little import Book
+
+    folder = tmp_path_factory.mktemp("little")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOK_CACHE", str(folder / "cache"))
+        book = Book(folder)
+        book.pretend()
+        assert book.render() == 0
+    return book

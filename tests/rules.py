@@ -7,14 +7,11 @@ import symtable
 import tokenize
 
 import author
+import catalog
 import density
 
 TAGS = {"hide-cell", "hide-input", "remove-cell", "raises-exception"}
 CHINESE = r"[一-鿿]"
-NAMES = {  # what stays capital when it does not begin a sentence
-    "Adam", "ControlNet", "DPM-Solver++", "ELBO", "FiLM", "Fréchet", "Heun's", "Hessian", "Jensen's", "Kaiming",
-    "Nesterov", "Polyak", "RMS", "Robbins–Monro", "Tweedie's", "U-Net", "Xavier",
-}  # fmt: skip
 LABELS = ("The question.", "What you will have built.", "The route.", "Read before.")  # they open a lecture
 PREDICT = "Predict."
 COLUMNS = 80  # of code, which then fits the width of a page
@@ -36,20 +33,11 @@ NOT_REWRITTEN = {  # lectures that do not keep the rules of `reading_faults` yet
     "optimization/playground",
     "optimization/stochastic-approximation",
 }
-BOLD = re.compile(r"(?<![\*\\])\*\*(?!\s)([^*\n]+?)\*\*(\s*[（(]([^()（）]*[一-鿿][^()（）]*)[)）])?")
 
 
 def prose(nb) -> str:
     """All Markdown of a lecture without code and formulas."""
-    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    text = re.sub(r"```.*?```|`[^`\n]*`", " ", text, flags=re.S)
-    return re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", " ", text, flags=re.S)
-
-
-def terms(nb) -> dict[str, str]:
-    """The terms that a lecture defines, in bold with their Chinese, such as {"momentum": "动量"}."""
-    found = {term: chinese for term, _, chinese in BOLD.findall(prose(nb)) if chinese}
-    return {term if term.split()[0] in NAMES else term[0].lower() + term[1:]: zh for term, zh in found.items()}
+    return catalog.words("\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown"))
 
 
 def file_faults(nb) -> list[str]:
@@ -128,7 +116,7 @@ def anatomy_faults(nb) -> list[str]:
 def style_faults(nb) -> list[str]:
     """What would break elsewhere, or hides something."""
     faults, text = [], prose(nb)
-    for term, _, chinese in BOLD.findall(text):
+    for term, _, chinese in catalog.BOLD.findall(text):
         if not chinese and term not in (*LABELS, PREDICT):
             faults.append(f"**{term}** is bold but defines no term: no Chinese follows")
     if re.search(r"^ *(?:```|:::)\{|\{[a-z:-]+\}`", "\n".join(c.source for c in nb.cells), re.M):

@@ -70,3 +70,10 @@ def test_parameters_count_once_and_only_if_trained():
     assert common.count_parameters(nn.Sequential(layer, layer)) == 3 * 4 + 4
     layer.bias.requires_grad_(False)
     assert common.count_parameters(layer) == 12
+
+
+def test_a_result_is_recorded_in_the_outputs_and_not_shown(monkeypatch):
+    shown = []
+    monkeypatch.setattr(common, "display", lambda data, metadata: shown.append((data.data, metadata)))
+    common.record("test accuracy: Adam", torch.tensor(0.5), seed=3)
+    assert shown == [("", {"book_record": {"name": "test accuracy: Adam", "value": 0.5, "seed": 3}})]

@@ -9,7 +9,7 @@ from conftest import read
 
 from utils import models
 
-BUILT_IN = {"LeNet": ("cnn/lenet", (2, 1, 28, 28)), "UNet": ("diffusion/ddpm", (2, 1, 16, 16))}
+BUILT_IN = {"LeNet": ("cnn/lenet", (2, 1, 28, 28)), "UNet": ("diffusion/denoising-unet", (2, 1, 16, 16))}
 
 
 def from_lecture(lecture: str) -> dict:

@@ -1,13 +1,13 @@
-"""Every lecture keeps the house rules, gives the same result twice, and the pages that list lectures are complete."""
+"""Every lecture keeps the house rules, shows what it must, and the pages that list lectures are complete."""
 
 import copy
 import re
 
 import author
-import execute
 import nbformat
 import pytest
 import rules
+import run
 from conftest import LECTURES, ROOT, read
 
 URL = author.repository()
@@ -190,39 +190,12 @@ def test_each_rule_sees_its_fault(fault):
 
 
 @EVERY
-def test_twice_the_same(name):
-    """Two runs print and draw the same; figures without alt text and stray outputs are faults."""
-    first, used = execute.run_one(ROOT / "book" / f"{name}.ipynb", "smoke")
-    second, _ = execute.run_one(ROOT / "book" / f"{name}.ipynb", "smoke")
-    assert rules.output_faults(first) == []
-    assert seen(first) == seen(second)
+def test_what_a_run_shows(name):
+    """Figures without alt text and stray outputs are faults; `second_run.py` sees that they come out the same twice."""
+    assert run.fill("smoke", [name]) == []
+    notebook, used = run.cached(name, "smoke")
+    assert rules.output_faults(notebook) == []
     assert used["cpu_seconds"] > 0 and used["peak_mb"] > 0
-
-
-def seen(nb) -> list:
-    """What a reader sees of each cell: text, pictures, the still frames of explorers.
-
-    A cell that prints measured times has an id that begins with "clock"; of its text only the words count.
-    """
-    kinds = ("text/html", "image/png")
-    return [
-        (cell.id, timeless(cell, output) or [output.data.get(kind) for kind in kinds])
-        for cell in nb.cells
-        for output in cell.get("outputs", [])
-    ]
-
-
-def timeless(cell, output) -> str | None:
-    text = output.get("text")
-    return re.sub(r"[\d.,]+", "0", text) if text and cell.id.startswith("clock") else text
-
-
-def test_only_a_clock_may_print_another_number():
-    output = nbformat.v4.new_output("stream", text="12.5 ms, batch 8")
-    other = nbformat.v4.new_output("stream", text="7 ms, batch 8")
-    for name, same in {"clock-epochs": True, "loss": False}.items():
-        cell = nbformat.v4.new_code_cell(id=name)
-        assert (timeless(cell, output) == timeless(cell, other)) == same
 
 
 def test_outputs_that_break_a_rule_are_seen():
@@ -239,43 +212,8 @@ def test_outputs_that_break_a_rule_are_seen():
     assert len(rules.output_faults(nb)) == 2
 
 
-def glossary() -> dict[str, tuple[str, str]]:
-    text = (ROOT / "book/glossary.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| *([^|]+?) *\| *([^|]+?) *\| *[^|]+? *\| *\[[^]]*\]\(([^)#]+)[^)]*\) *\|$", text, re.M)
-    return {term: (chinese, link) for term, chinese, link in rows}
-
-
-def glossary_faults(table, lectures) -> list[str]:
-    """Compare a glossary with the terms that lectures define, {lecture: {term: Chinese}}."""
-    faults, defined = [], {}
-    for name, found in lectures.items():
-        for term, chinese in found.items():
-            if term in defined:
-                faults.append(f"{term} is defined in {defined[term]} and in {name}")
-            defined[term] = name
-            if term not in table:
-                faults.append(f"{term} ({chinese}) of {name} is not in the glossary")
-            elif table[term] != (chinese, f"{name}.ipynb"):
-                faults.append(f"{term}: the glossary has {table[term]}, the lecture {(chinese, name)}")
-    faults += [f"{term} stands in the glossary, but no lecture defines it" for term in table if term not in defined]
-    if list(table) != sorted(table, key=str.casefold):
-        faults.append("the glossary is not in alphabetical order")
-    return faults
-
-
-def test_the_glossary_is_complete():
-    assert glossary_faults(glossary(), {name: rules.terms(read(name)) for name in LECTURES}) == []
-
-
-def test_the_glossary_check_sees_faults():
-    table = {"b": ("乙", "x/y.ipynb"), "a": ("甲", "x/y.ipynb")}
-    found = glossary_faults(table, {"x/y": {"b": "乙", "c": "丙"}, "x/z": {"b": "乙"}})
-    for part in ("defined in x/y and in x/z", "c (丙)", "a stands", "alphabetical", "b: the glossary has"):
-        assert any(part in text for text in found), (part, found)
-
-
 def test_the_table_of_contents_names_every_lecture():
-    assert sorted(execute.lectures()) == LECTURES
+    assert sorted(run.lectures()) == LECTURES
 
 
 def link_faults(texts: dict[str, str]) -> list[str]:

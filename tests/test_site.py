@@ -1,17 +1,24 @@
-"""The site, built at smoke scale, in a browser: sliders, hosts, console, accessibility, phone, no JavaScript."""
+"""The site, built at smoke scale, in a browser: sliders, hosts, console, accessibility, phone, no JavaScript.
 
+A page is visited once (`browser.visit`); what needs another kind of browser is tried on the fewest pages that together
+hold every kind of element.
+"""
+
+import contextlib
 import os
 import re
+from types import SimpleNamespace
 
 import browser
-import build
-import execute
+import check
 import pytest
+import render
+import run
 from bs4 import BeautifulSoup
 from conftest import LECTURES, ROOT
 
 SITE = ROOT / "_build/preview"
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
+RARE = {"quotation", "formula in a heading"}  # not every book has them
 EVERY = pytest.mark.parametrize("name", LECTURES)
 pytestmark = pytest.mark.xdist_group("site")  # one process: it builds and serves one site
 
@@ -19,8 +26,8 @@ pytestmark = pytest.mark.xdist_group("site")  # one process: it builds and serve
 @pytest.fixture(scope="module")
 def site():
     """The site, as `make preview` builds it."""
-    assert execute.fill("smoke") == []
-    assert build.build(SITE, "smoke") == 0, "the build has errors or warnings"
+    assert run.fill("smoke") == []
+    assert render.render(SITE, "smoke") == 0, "the build has errors or warnings"
     return SITE
 
 
@@ -43,13 +50,20 @@ def chromium():
         yield chromium
 
 
+@pytest.fixture(scope="module")
+def context(chromium):
+    """One for all visits, so that the browser reads the widget manager once."""
+    context = chromium.new_context(viewport=browser.DESKTOP)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(chromium, server):
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+def page(context, server):
     page = context.new_page()
     page.faults = browser.listen(page, server)
     yield page
-    context.close()
+    page.close()
 
 
 def pages():
@@ -58,42 +72,18 @@ def pages():
     return re.findall(r"^\s*-?\s*(?:file|root): *(\S+)", text, re.M) + ["404", "search", "genindex"]
 
 
-@EVERY
-def test_sliders_move_and_pictures_change(page, server, name):
-    page.goto(f"{server}/{name}.html")
-    assert browser.slider_faults(page) + browser.play_faults(page) == []
-    assert page.faults == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", pages())
-def test_accessible_silent_and_alone(chromium, server, name, scheme):
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    faults = browser.listen(page, server)
-    page.goto(f"{server}/{name}.html", wait_until="load")
-    if name in LECTURES:
-        faults += browser.wake(page)
-    page.wait_for_timeout(400)
-    faults += browser.axe_faults(page, AXE.read_text(encoding="utf-8"))
-    context.close()
-    assert faults == []
-
-
-@pytest.mark.parametrize("name", pages())
-def test_fits_a_phone(chromium, server, name):
-    context = chromium.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{server}/{name}.html", wait_until="load")
-    faults = browser.wake(page) if name in LECTURES else []
-    page.wait_for_timeout(300)
-    faults += browser.width_faults(page)
-    context.close()
-    assert faults == []
+def test_a_visit_finds_no_fault(context, server, name):
+    assert browser.visit(context, server, name, explorers=name in LECTURES) == []
 
 
 @EVERY
-def test_without_javascript(chromium, server, name):
+def test_without_javascript(site, name):
+    assert browser.unscripted_faults((site / f"{name}.html").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("name", LECTURES[:2])
+def test_without_javascript_in_a_browser(chromium, server, name):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{server}/{name}.html")
@@ -103,15 +93,33 @@ def test_without_javascript(chromium, server, name):
     assert faults == [] and formulas > 0
 
 
+def test_few_pages_under_a_finger_on_paper_and_otherwise(chromium, server, site):
+    have = {name: browser.kinds(site, name) for name in pages()}
+    chosen = browser.few(have)
+    assert len(chosen) <= 6
+    assert {kind for name in chosen for kind in have[name]} >= {"animation", *browser.KINDS} - RARE
+    faults = {}
+    for name in chosen:
+        context = chromium.new_context(viewport=browser.PHONE, has_touch=True)
+        page = context.new_page()
+        page.goto(f"{server}/{name}.html", wait_until="load")
+        found = browser.print_faults(page)
+        if name in LECTURES:
+            found += browser.wake(page) + browser.touch_faults(page)
+        for other in (browser.width_faults, browser.narrow_faults, browser.forced_colour_faults, browser.print_faults):
+            found += other(page)
+        faults[name] = found + browser.large_text_faults(page)
+        context.close()
+    assert not any(faults.values()), faults
+
+
+def test_few_pages_hold_every_kind():
+    have = {"a": {"table"}, "b": {"table", "code"}, "c": {"code", "map"}, "d": set()}
+    assert browser.few(have) == ["b", "c"]
+
+
 @EVERY
-def test_a_page_is_light_and_its_scripts_come_late(page, server, site, name):
-    loaded = []
-    page.on("request", lambda request: loaded.append(request.url))
-    page.goto(f"{server}/{name}.html", wait_until="load")
-    page.wait_for_timeout(300)
-    assert not [url for url in loaded if "fontawesome.js" in url or "searchindex" in url]
-    early = [url for url in loaded if "embed.js" in url or "frames.js" in url]
-    assert not early, "the widget manager or the frames are loaded before an explorer is near"
+def test_a_page_with_its_frames_is_light(site, name):
     assert sum((site / f"{name}{end}").stat().st_size for end in (".html", ".frames.js")) <= 1_500_000
 
 
@@ -126,53 +134,39 @@ def test_search_finds_a_lecture(page, server):
     page.goto(f"{server}/search.html?q=momentum")
     page.wait_for_selector("#search-results li a")
     found = page.locator("#search-results li a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
-    assert any("optimization/momentum-adaptive" in href for href in found), found
+    assert any("optimization/momentum.html" in href for href in found), found
     assert page.faults == []
 
 
-def test_reduced_motion_hides_the_player(chromium, server):
-    seen = 0
-    for name in LECTURES:
-        context = chromium.new_context(reduced_motion="reduce")
-        page = context.new_page()
-        page.goto(f"{server}/{name}.html")
-        assert browser.wake(page) == []
-        players = page.locator(".explorer .widget-play")
-        seen += players.count()
-        assert not any(players.nth(i).is_visible() for i in range(players.count()))
-        context.close()
-    assert seen > 0
+def places_and_targets(page) -> tuple[set[str], set[str]]:
+    """The anchors of a page, and what it points to."""
+    soup = check.lean_soup(page.read_text(encoding="utf-8"))
+    places = {tag["id"] for tag in soup.find_all(id=True)}
+    tags = soup.find_all(["a", "img", "link", "script"])
+    return places, {tag.get("href") or tag.get("src") or "" for tag in tags}
 
 
 def internal_link_faults(folder) -> list[str]:
     """Links and anchors of built pages that lead nowhere."""
-    faults, soups = [], {}
-
-    def soup(path):
-        if path not in soups:
-            soups[path] = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        return soups[path]
-
-    for path in folder.rglob("*.html"):
-        if "_static" in path.parts or path.name == "404.html":
-            continue
-        for tag in soup(path).find_all(["a", "img", "link", "script"]):
-            target = tag.get("href") or tag.get("src") or ""
-            if not target or re.match(r"[a-z-]+:|//", target):
+    faults = []
+    read = {page: places_and_targets(page) for page in folder.rglob("*.html") if "_static" not in page.parts}
+    for page, (_, targets) in read.items():
+        for target in sorted(targets):
+            if not target or re.match(r"[a-z-]+:|//", target) or page.name == "404.html":
                 continue
             file, _, anchor = target.partition("#")
-            goal = (path.parent / file.partition("?")[0]).resolve() if file else path
+            goal = (page.parent / file.partition("?")[0]).resolve() if file else page
             if not goal.exists():
-                faults.append(f"{path.relative_to(folder)}: {target} leads nowhere")
-            elif anchor and goal.suffix == ".html" and not soup(goal).find(id=anchor):
-                faults.append(f"{path.relative_to(folder)}: {target} has no such place")
+                faults.append(f"{page.relative_to(folder)}: {target} leads nowhere")
+            elif anchor and goal in read and anchor not in read[goal][0]:
+                faults.append(f"{page.relative_to(folder)}: {target} has no such place")
     return faults
 
 
 def test_every_link_of_the_site_resolves(site, tmp_path):
     assert internal_link_faults(site) == []
     (tmp_path / "a.html").write_text('<p id="x"><a href="b.html">b</a><a href="#y">y</a><a href="#x">x</a>')
-    assert internal_link_faults(tmp_path) == ["a.html: b.html leads nowhere", "a.html: #y has no such place"]
+    assert internal_link_faults(tmp_path) == ["a.html: #y has no such place", "a.html: b.html leads nowhere"]
 
 
 @EVERY
@@ -215,6 +209,10 @@ def at_end(html):
     return lambda text: text.replace("</body>", f"{html}</body>")
 
 
+def in_head(html):
+    return lambda text: text.replace("<head>", f"<head>{html}", 1)
+
+
 def one_picture(text):
     """All frames get the same picture."""
     return re.sub(
@@ -243,39 +241,116 @@ def test_broken_sliders_are_noticed(page, server, site, overrides, change, frame
     assert any(expected in text for text in found), found
 
 
-@pytest.mark.parametrize(
-    "html, expected",
-    [
-        ('<img alt="x" src="http://127.0.0.2:9/picture.png">', "leaves the host"),
-        ('<script src="../_static/gone.js"></script>', "fails with 404"),
-        ("<script>console.error('oh')</script>", "the console says: oh"),
-        ("<script>console.warn('hm')</script>", "the console says: hm"),
-        ("<script>nothing.here()</script>", "a script fails"),
-    ],
-)
-def test_noise_is_noticed(page, server, site, overrides, html, expected):
-    page.goto(server + spoil(site, overrides, at_end(html)), wait_until="load")
-    page.wait_for_timeout(300)
-    assert any(expected in text for text in page.faults), page.faults
+NOISE = {
+    "leaves the host": '<img alt="x" src="http://127.0.0.2:9/picture.png">',
+    "fails with 404": '<script src="../_static/gone.js"></script>',
+    "the console says: oh": "<script>console.error('oh')</script>",
+    "the console says: hm": "<script>console.warn('hm')</script>",
+    "a script fails": "<script>nothing.here()</script>",
+    "fontawesome.js is loaded for nothing": '<script src="../_static/scripts/fontawesome.js"></script>',
+    "embed.js is loaded before": '<script src="../_static/assets/widgets/embed.js"></script>',
+    "image-alt": '<main><img src="../_static/logo.svg"></main>',
+    "dark: color-contrast": '<style>html[data-theme="dark"] article p {color: #333 !important}</style>',
+    "does not turn dark": "<script>matchMedia = () => ({matches: false, addEventListener() {}})</script>",
+    "on a phone the page is": '<div style="width: 3000px">wide</div>',
+}
 
 
-def test_faults_of_accessibility_and_width_are_noticed(page, server, site, overrides):
-    html = '<main><img src="../_static/logo.svg"><div style="width: 3000px">wide</div></main>'
-    page.goto(server + spoil(site, overrides, at_end(html)), wait_until="load")
-    assert any("image-alt" in text for text in browser.axe_faults(page, AXE.read_text(encoding="utf-8")))
-    assert browser.width_faults(page)
+def test_each_fault_of_a_visit_is_noticed(context, server, site, overrides):
+    """One visit of a page with all of them, since none hides another."""
+    address = spoil(site, overrides, at_end("".join(NOISE.values()).replace(NOISE["does not turn dark"], "")))
+    found = browser.visit(context, server, address.removesuffix(".html").lstrip("/"), explorers=False)
+    missed = [fault for fault in NOISE if not any(fault in text for text in found)]
+    assert missed == ["does not turn dark"], found
+
+
+def test_a_page_that_stays_light_is_noticed(page, server, site, overrides):
+    page.goto(server + spoil(site, overrides, in_head(NOISE["does not turn dark"])), wait_until="load")
+    assert browser.dark_faults(page) == ["the page does not turn dark"]
+
+
+ODD = """() => {
+  const numbers = [...document.querySelectorAll(".highlight .mi")].filter((e) => e.checkVisibility());
+  numbers.at(-1).style.color = "#eee";
+}"""
+
+
+def test_what_looks_alike_is_tested_once_and_put_back(page, server, site, overrides):
+    page.goto(f"{server}/{LECTURES[0]}.html", wait_until="load")
+    assert browser.axe_faults(page, browser.COLOURS) == []
+    page.evaluate(ODD)
+    before = page.content()
+    assert "color-contrast" in browser.axe_faults(page, browser.COLOURS)[0]
+    assert page.content() == before
+    pale = in_head("<style>.highlight .mi {color: #eee !important}</style>")
+    page.goto(server + spoil(site, overrides, pale), wait_until="load")
+    assert "color-contrast" in browser.axe_faults(page, browser.COLOURS)[0]
 
 
 def test_a_page_that_needs_javascript_is_noticed(chromium, server, site, overrides):
+    def change(text):
+        return text.replace("explorer-still", "explorer-gone")
+
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(server + spoil(site, overrides, lambda text: text.replace("explorer-still", "explorer-gone")))
+    page.goto(server + spoil(site, overrides, change))
     assert browser.still_faults(page) == ["there is no default picture"]
+    context.close()
+    text = (site / f"{LECTURES[0]}.html").read_text(encoding="utf-8")
+    assert browser.unscripted_faults(change(text)) == ["there is no default picture"]
+    hidden = text.replace('class="explorer-still"', 'class="explorer-still" hidden')
+    assert "default picture 1 is hidden or has no alt text" in browser.unscripted_faults(hidden)
+    assert browser.unscripted_faults(text.replace("mjx-math", "span")) == ["no formula is typeset"]
+    assert browser.unscripted_faults("<article>Nothing.</article>") == ["the text is missing"]
+
+
+def animated(site):
+    return next(n for n in LECTURES if "PlayModel" in (site / f"{n}.frames.js").read_text(encoding="utf-8"))
+
+
+def test_faults_of_an_animation_are_noticed(page, server, site, overrides):
+    style = at_end("<style>.explorer .widget-play {display: flex !important}</style>")
+    page.goto(server + spoil(site, overrides, style, one_picture, animated(site)))
+    browser.wake(page)
+    assert "animation 1 does not play" in browser.play_faults(page)
+    assert "players are shown to readers who want no motion" in browser.motion_faults(page)[0]
+
+
+def test_faults_on_a_few_pages_are_noticed(chromium, server, site, overrides):
+    style = (
+        "<style>@media print {.cell_output img {display: none !important}}"
+        ".bd-article .explorer .noUi-handle {border: 0 !important}"
+        "</style><div style='width: 340px'>wide</div>"
+    )
+    context = chromium.new_context(viewport=browser.PHONE, has_touch=True)
+    page = context.new_page()
+    page.goto(server + spoil(site, overrides, at_end(style), one_picture))
+    assert "explorer 1 is not printed" in browser.print_faults(page)
+    assert browser.wake(page) == []
+    assert "a tap on its slider does not change the picture" in browser.touch_faults(page)[0]
+    assert "handles are invisible in forced colours" in browser.forced_colour_faults(page)[0]
+    assert "in a narrow window the page is 20 pixels wider" in browser.narrow_faults(page)[0]
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<div style=\"width: 50rem\">wide</div>')")
+    assert "with large text the page is" in browser.large_text_faults(page)[0]
     context.close()
 
 
-def test_an_animation_that_does_not_play_is_noticed(page, server, site, overrides):
-    name = next(n for n in LECTURES if "PlayModel" in (site / f"{n}.frames.js").read_text(encoding="utf-8"))
-    page.goto(server + spoil(site, overrides, frames=one_picture, name=name))
-    browser.wake(page)
-    assert "animation 1 does not play" in browser.play_faults(page)
+def test_the_site_is_driven_as_a_whole(site, overrides, tmp_path, monkeypatch, capsys):
+    """`make check` visits every page, names what is wrong, and fails."""
+    seen = []
+    fake = SimpleNamespace(new_context=lambda: None)
+    monkeypatch.setattr(browser, "find", lambda: "chromium")
+    monkeypatch.setattr(browser, "launch", lambda: contextlib.nullcontext(fake))
+    monkeypatch.setattr(browser, "visit", lambda context, origin, name, explorers: seen.append(name) or SAID.get(name))
+    assert check.drive(site, []) == 1
+    assert set(seen) >= set(pages()) and "index" not in seen
+    assert re.search(r"^cnn/lenet: \d+\.\d s, it is broken$", capsys.readouterr().out, re.M)
+    monkeypatch.setattr(check, "drive", lambda folder, names: len(names))
+    with pytest.raises(SystemExit, match="1 page"):
+        check.main(["site", str(site), "cnn/lenet"])
+    check.main(["site", str(site)])
+    with pytest.raises(SystemExit, match="There is no site"):
+        check.main(["site", str(tmp_path / "gone")])
+
+
+SAID = {"cnn/lenet": ["it is broken"]}

@@ -1,4 +1,4 @@
-"""Render the book from the cache of executed lectures: `build.py OUT`, at the scale that BOOK_SCALE names."""
+"""Render the book from the cache of executed lectures: `render.py OUT`, at the scale that BOOK_SCALE names."""
 
 import argparse
 import hashlib
@@ -12,30 +12,34 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book/_ext"))
 
 
-def build(
+def render(
     out: Path,
     scale: str,
     source: Path = ROOT / "book",
     toc: Path = ROOT / "_toc.yml",
-    cache: str = "",
 ) -> int:
-    """Build the site into `out`; returns 0, or another number when there was an error or a warning."""
+    """Build the site into `out`; returns 0, or another number when there was an error or a warning.
+
+    A stamp says that the last build came to its end, and what was on every page then. It is taken away while pages
+    are written: after a build that failed or was killed, the next one writes all pages anew.
+    """
     os.chdir(ROOT)  # `_config.yml` names the extension relative to the root
-    options = {
-        "external_toc_path": str(toc),
-        "book_scale": scale,
-        "book_cache": cache,
-        "nitpicky": True,
-    }
-    options["latex_individualpages"] = False  # build_sphinx expects the key
     doctrees = out.parent / f".doctrees-{out.name}"
-    stamp, frame = doctrees / "frame.txt", frame_digest(toc)
+    stamp = doctrees / "frame.txt"
+    frame = frame_digest(toc)
     fresh = not stamp.exists() or stamp.read_text(encoding="utf-8") != frame
+    stamp.unlink(missing_ok=True)
     code = build_sphinx(
         source,
         out,
         path_config=ROOT / "_config.yml",
-        confoverrides=options,
+        confoverrides={
+            "external_toc_path": str(toc),
+            "book_scale": scale,
+            "nitpicky": True,
+            "templates_path": [],  # the theme adds to the list, even to Sphinx's own when there is no other
+            "latex_individualpages": False,  # build_sphinx expects the key
+        },
         noconfig=True,
         doctreedir=doctrees,
         force_all=fresh,
@@ -46,25 +50,26 @@ def build(
     )
     if code == 0:
         stamp.write_text(frame, encoding="utf-8")
-    elif stamp.exists():
-        stamp.unlink()  # the next build says again what is wrong
     return code if isinstance(code, int) else 1
 
 
 def frame_digest(toc: Path) -> str:
     """Return a hash of all that is on every page; Sphinx itself notices only changes of a page's own text."""
-    from lectures import commit
+    from book_site import commit
 
-    files = [toc, ROOT / "_config.yml", ROOT / "constraints.txt", ROOT / "package.json"]
-    files += sorted(p for folder in ("_static", "_ext") for p in (ROOT / "book" / folder).rglob("*.*") if p.is_file())
+    files = [toc]
+    files += [ROOT / name for name in ("_config.yml", "constraints.txt", "package.json")]
+    for folder in ("_static", "_ext"):
+        files += sorted(path for path in (ROOT / "book" / folder).rglob("*.*") if path.is_file())
     digest = hashlib.sha256(commit().encode())
     for path in files:
         if path.suffix != ".pyc":
-            digest.update(path.name.encode() + path.read_bytes())
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    sys.exit(build(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book")))
+    sys.exit(render(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book")))
