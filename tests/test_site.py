@@ -25,9 +25,15 @@ pytestmark = pytest.mark.xdist_group("site")  # one process: it builds and serve
 
 @pytest.fixture(scope="module")
 def site():
-    """The site, as `make preview` builds it."""
-    assert run.fill("smoke") == []
-    assert render.render(SITE, "smoke") == 0, "the build has errors or warnings"
+    """The site, as `make preview` builds it; once, also where two workers of one test run ask for it."""
+    this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+    built_by = SITE.with_name("preview.run")
+    with run.alone(SITE.with_name("preview.lock")):
+        if not this_run or not built_by.exists() or built_by.read_text() != this_run:
+            built_by.unlink(missing_ok=True)
+            assert run.fill("smoke") == []
+            assert render.render(SITE, "smoke") == 0, "the build has errors or warnings"
+            built_by.write_text(this_run)
     return SITE
 
 
