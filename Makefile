@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 BOOK_DEVICE=cpu
 SMOKE = $(ONE_THREAD) BOOK_SCALE=smoke
 
-.PHONY: help book preview check lecture serve test test-colab bench repository clean
+.PHONY: help book preview check lecture serve test test-colab test-again test-full bench repository clean
 
 help:
 	@echo "make book        build the site into _build/html"
@@ -20,8 +20,10 @@ help:
 	@echo "make serve       show _build/html, else _build/preview, at http://localhost:$(PORT)"
 	@echo "make test        run all tests"
 	@echo "make test-colab  run all lectures at smoke scale under Colab's versions"
+	@echo "make test-again  run each cell of all lectures once more from the end, as a reader does who goes back"
+	@echo "make test-full   run what is particular to the full scale for a few steps on the CPU, on generated data sets"
 	@echo "make bench       print the benchmarks"
-	@echo "make repository URL=https://github.com/you/your-fork   stamp an address on badges and setup cells"
+	@echo "make repository URL=https://github.com/you/your-fork   stamp an address on badges and setup cells; without URL, today's"
 	@echo "make clean       remove what was built and installed"
 
 book: $(VENV)/.done node_modules/.done
@@ -56,6 +58,12 @@ test: $(VENV)/.done node_modules/.done
 test-colab: .venv-colab/.done
 	$(SMOKE) .venv-colab/bin/python -m pytest tests/test_widgets.py -n 2
 	$(SMOKE) .venv-colab/bin/python -m pytest --nbval-lax book -n 2 --dist loadfile
+
+test-again: $(VENV)/.done
+	$(SMOKE) $(BIN)/python book/_ext/again.py
+
+test-full: $(VENV)/.done
+	$(SMOKE) $(BIN)/python tests/full_scale.py
 
 bench: book
 	$(ONE_THREAD) BOOK_SCALE=book $(BIN)/python benchmarks/run.py

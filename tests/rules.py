@@ -9,6 +9,7 @@ import tokenize
 import author
 import catalog
 import density
+import reruns
 
 TAGS = {"hide-cell", "hide-input", "remove-cell", "raises-exception"}
 CHINESE = r"[一-鿿]"
@@ -213,7 +214,7 @@ def borrowing_faults(code) -> list[str]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
     parameters = {arg.arg for function in functions for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
     faults = []
-    for function, name in sorted(borrowed(symtable.symtable(source, "lecture", "exec"))):
+    for function, name in sorted(reruns.borrowed(symtable.symtable(source, "lecture", "exec"))):
         if assigned.count(name) > 1:
             faults.append(f"{function} reads {name}, which is assigned more than once")
         elif name in parameters:
@@ -231,19 +232,6 @@ def outside_functions(node):
 
 def is_assigned(node) -> bool:
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def borrowed(table, function: str | None = None) -> set[tuple[str, str]]:
-    """Return (function, name) for each name that a function reads from the notebook."""
-    found = set()
-    for child in table.get_children():
-        inside = function
-        if child.get_type() == "function" and not re.search("comp$|comp>$|genexpr", child.get_name()):
-            inside = child.get_name()
-        if inside and child.get_type() == "function":
-            found |= {(inside, symbol.get_name()) for symbol in child.get_symbols() if symbol.is_global()}
-        found |= borrowed(child, inside)
-    return found
 
 
 def density_faults(code) -> list[str]:
@@ -280,6 +268,7 @@ def output_faults(nb) -> list[str]:
 def faults(nb, path: str, url: str) -> list[str]:
     """All faults that can be seen without running the lecture."""
     found = file_faults(nb) + shared_faults(nb, path, url) + anatomy_faults(nb) + style_faults(nb)
+    found += reruns.faults(nb)
     reading = reading_faults(nb)
     if path not in NOT_REWRITTEN:
         return found + reading

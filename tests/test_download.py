@@ -1,17 +1,11 @@
 """Downloads from a server on this machine, in the real formats: good, broken, interrupted, and damaged afterwards."""
 
 import errno
-import gzip
-import hashlib
-import io
 import os
-import pickle
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,76 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from generated_data import IMAGES, LABELS, TRAINING_BATCHES, make_cifar, make_idx, md5, pack
 from torchvision import datasets
 
 from utils import data, download
 
 KEYS = ("x", "y", "x_test", "y_test", "classes")
-IMAGES = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
-LABELS = ("train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
-CIFAR_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-TRAINING_BATCHES = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"]
-
-
-def md5(body):
-    return hashlib.md5(body).hexdigest()
-
-
-def make_idx(seed):
-    """Return the four archives of a small MNIST, and the arrays in them."""
-    rng = np.random.default_rng(seed)
-    files = {}
-    truth = {}
-    for suffix, n, images, labels in zip(("", "_test"), (30, 12), IMAGES, LABELS):
-        x = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        y = rng.integers(0, 10, n, dtype=np.uint8)
-        header_of_images = struct.pack(">IIII", 0x803, n, 28, 28)
-        header_of_labels = struct.pack(">II", 0x801, n)
-        files[images] = gzip.compress(header_of_images + x.tobytes())
-        files[labels] = gzip.compress(header_of_labels + y.tobytes())
-        truth[f"x{suffix}"] = x[:, None]
-        truth[f"y{suffix}"] = y.astype(np.int64)
-    return files, truth
-
-
-def make_cifar(seed):
-    """Return the members of a small CIFAR-10, five training batches, a test batch and the names, and the arrays."""
-    rng = np.random.default_rng(seed)
-    members = {}
-    images = []
-    labels = []
-    for name in [*TRAINING_BATCHES, "test_batch"]:
-        images.append(rng.integers(0, 256, (4, 3072), dtype=np.uint8))
-        labels.append(rng.integers(0, 10, 4).tolist())
-        batch = {
-            "batch_label": name,
-            "labels": labels[-1],
-            "data": images[-1],
-            "filenames": ["0.png", "1.png", "2.png", "3.png"],
-        }
-        members[name] = pickle.dumps(batch, protocol=2)
-    meta = {"num_cases_per_batch": 4, "label_names": CIFAR_NAMES}
-    members["batches.meta"] = pickle.dumps(meta, protocol=2)
-    x = np.stack(images).reshape(6, 4, 3, 32, 32)
-    y = np.array(labels)
-    truth = {
-        "x": x[:5].reshape(20, 3, 32, 32),
-        "y": y[:5].ravel(),
-        "x_test": x[5],
-        "y_test": y[5],
-        "classes": np.array(CIFAR_NAMES),
-    }
-    return members, truth
-
-
-def pack(members):
-    body = io.BytesIO()
-    with tarfile.open(fileobj=body, mode="w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return body.getvalue()
 
 
 class Site:

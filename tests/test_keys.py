@@ -222,6 +222,8 @@ def edit(change):
         (edit(lambda cells: cells["title"].update(source="# Another")), True),
         (edit(lambda cells: cells["title"].metadata.update(needs=["x"])), True),
         (edit(lambda cells: cells["work"].metadata.update(mystnb={"image": {"alt": "a line"}})), True),
+        (edit(lambda cells: cells["setup"].update(source=author.setup_source("https://github.com/c/d"))), True),
+        (edit(lambda cells: cells["setup"].update(source=f"{cells['setup'].source}\nprint(1)")), False),
         (edit(lambda cells: cells["work"].update(source="print(1)")), False),
         (edit(lambda cells: cells["work"].update(id="clock-work")), False),
         (edit(lambda cells: cells["work"].metadata.update(tags=["raises-exception"])), False),

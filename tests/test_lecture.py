@@ -3,6 +3,7 @@
 import base64
 import io
 
+import again
 import author
 import lecture
 import nbformat
@@ -82,6 +83,14 @@ def test_a_step_says_its_faults(capsys):
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("rules: ") and first.endswith(" s, fine")
     assert second.startswith("page: ") and third == "  it is wrong"
+
+
+def test_each_cell_is_run_again(monkeypatch):
+    for name in ("rules", "layout", "execution", "page", "sliders", "sheets"):
+        monkeypatch.setattr(lecture, name, lambda *arguments: [])
+    monkeypatch.setattr(run, "cached", lambda name, scale: ({}, {}))
+    monkeypatch.setattr(again, "faults", lambda name, scale: [f"{name} at {scale} scale"])
+    assert lecture.check("part/one", "book") == ["part/one at smoke scale"]
 
 
 def test_what_is_no_lecture_is_refused_and_faults_end_it(monkeypatch):

@@ -177,6 +177,7 @@ BROKEN = {
     "is not folded (hide-input)": lambda nb: cell(nb, "look").metadata.pop("tags"),
     "draw reads steps, which is assigned more": append("settings", "steps = 3"),
     "draw reads steps from outside, which elsewhere": append("work", "def other(steps):\n    return steps"),
+    "'work' reads steps, to which cell 'work' gives": append("work", "print(steps)\nsteps = 4"),
     "dense places in 100 statements": append("work", "total, rest = add(1, 1), add(2, 2) - 1"),
 }
 

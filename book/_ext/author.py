@@ -20,18 +20,38 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
-SETUP = """import subprocess
+SETUP = """import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 url = "{url}"
 folders = [Path.cwd(), *Path.cwd().parents, Path(Path(url).name)]
-helpers = "utils/widgets.py"
-root = next((f for f in folders if (f / helpers).exists()), folders[-1])
-clone = ["git", "clone", "-q", "--depth", "1", url]
-if not root.exists() and subprocess.run(clone).returncode:
-    raise SystemExit("The helpers could not be fetched: is there a connection?")
-sys.path.insert(0, str(root.resolve()))"""
+
+
+def version(folder):  # of the helpers in it; 0 where there are none
+    file = folder / "utils/version.py"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    found = re.search(r"^VERSION = (\\d+)$", text, re.M)
+    return int(found[1]) if found else 0
+
+
+root = next((f for f in folders if version(f)), folders[-1]).resolve()
+clone = ["git", "clone", "-q", "--depth", "1", url, str(root)]
+if not any(root.glob("*")):
+    if shutil.which("git") is None:
+        raise SystemExit("The helpers are fetched with git: install it first.")
+    if subprocess.run(clone).returncode:
+        raise SystemExit(
+            "The helpers could not be fetched: is there a connection?"
+        )
+if version(root) < {version}:
+    raise SystemExit(
+        f"{{root}} holds no helpers, or older ones than this lecture needs: "
+        "call git pull there, or remove it, and run this cell again."
+    )
+sys.path.insert(0, str(root))"""
 COLAB = "[Open this lecture on Colab]({address}) and pick a GPU there to run it at full size."
 FACTS = ("name", "needs", "question", "formula", "minutes")
 FACT = re.compile(rf"@({'|'.join(FACTS)}|term) ")
@@ -44,9 +64,22 @@ def repository(root: Path = ROOT) -> str:
     return re.search(r"^\s+url: *(\S+)", config, re.M)[1]
 
 
+def helpers_version(root: Path = ROOT) -> int:
+    """Return the version of the helpers in a checkout."""
+    text = (root / "utils/version.py").read_text(encoding="utf-8")
+    return int(re.search(r"^VERSION = (\d+)$", text, re.M)[1])
+
+
 def setup_source(url: str) -> str:
     """Return the setup cell for a repository."""
-    return SETUP.format(url=url)
+    return SETUP.format(url=url, version=helpers_version())
+
+
+def is_setup(source: str) -> bool:
+    """Say whether a cell is the setup cell, for whatever repository and version of the helpers."""
+    url = re.search(r'^url = "(\S+)"$', source, re.M)
+    version = re.search(r"^if version\(root\) < (\d+):$", source, re.M)
+    return bool(url and version) and source == SETUP.format(url=url[1], version=version[1])
 
 
 def colab_address(url: str, path: str) -> str:
@@ -220,7 +253,7 @@ def stamp(url: str, root: Path = ROOT) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["stamp", url]:
-            stamp(url)
+            stamp(url or repository())
         case ["view", source]:
             nb = nbformat.read(source, 4)
             print(view(nb))

@@ -1,7 +1,9 @@
 """What the run of a lecture depends on, as one key: the same key, the same outputs.
 
 `key` hashes the cells that run, the scale, Python, the pins of what a lecture can import, and the part of `utils/` that
-the lecture reaches. Prose, alt texts and the rest of the helpers are left out: they must not run a lecture again.
+the lecture reaches. Prose, alt texts and the rest of the helpers are left out: they must not run a lecture again. So is
+the setup cell that all lectures share: it prints nothing, and `reruns.setup_faults` sees that no cell reads what it
+assigns, so that another address or version in it changes no output.
 """
 
 import functools
@@ -16,6 +18,7 @@ import nbformat
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import author
 from reach import PACKAGE, reached
 
 RECIPE = "1"  # change it when run.py runs lectures in another way: then every lecture runs again
@@ -33,7 +36,7 @@ def key(notebook: Path, scale: str, static: bool = True) -> str:
     """
     notebook = notebook.resolve()
     root = next((folder for folder in notebook.parents if (folder / PACKAGE).is_dir()), notebook.parent)
-    cells = code_cells(notebook)
+    cells = [cell for cell in code_cells(notebook) if not author.is_setup(cell.source)]
     facts = [
         RECIPE,
         scale,

@@ -1,7 +1,7 @@
 """Everything that concerns one lecture, and nothing else: `make lecture L=cnn/lenet`, at smoke scale; SCALE=book.
 
-Rules, layout, run, page, sliders in the browser, and a sheet with the frames of each explorer. It says what to open and
-what each step took; faults are one sentence each, and end it with an exit status that is not 0.
+Rules, layout, run, each cell once more, page, sliders in the browser, and a sheet with the frames of each explorer. It
+says what to open and what each step took; faults are one sentence each, and end it with an exit status that is not 0.
 """
 
 import base64
@@ -69,6 +69,13 @@ def execution(name: str, scale: str) -> list[str]:
     notebook, used = run.cached(name, scale)
     print(f"  it took {used['cpu_seconds']:.0f} processor seconds and {used['peak_mb']:.0f} MB")
     return rules.output_faults(notebook)
+
+
+def each_again(name: str) -> list[str]:
+    """Run each cell once more from the end, at smoke scale; return what raises or shows something else."""
+    import again
+
+    return again.faults(name, "smoke")
 
 
 def page(name: str, scale: str, folder: Path) -> list[str]:
@@ -194,6 +201,7 @@ def check(name: str, scale: str) -> list[str]:
     faults += step("run", execution, name, scale)
     if run.cached(name, scale) is None:
         return faults
+    faults += step("each cell again", each_again, name)
     faults += step("page", page, name, scale, folder)
     if (folder / f"html/{name}.html").exists():
         faults += step("sliders", sliders, name, folder)
