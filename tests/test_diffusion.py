@@ -139,8 +139,33 @@ def test_training_stops_with_a_sentence(capsys):
             raise KeyboardInterrupt
         return model(torch.ones(1, 2)).sum()
 
+    model = torch.nn.Linear(2, 1)
     diffusion.train_ema(model, interrupted, steps=500, lr=1e-3)
     assert "Interrupted after 20 of 500 updates." in capsys.readouterr().out
+
+
+def test_an_interrupt_before_the_first_update(capsys):
+    model = torch.nn.Linear(2, 1)
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    ema, losses = diffusion.train_ema(model, interrupted, steps=5, lr=1e-3)
+    assert losses == [] and torch.equal(ema.weight, model.weight)
+    assert "Interrupted after 0 of 5 updates." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("first", [1, 7])
+def test_a_loss_that_is_nan_in_a_short_training_is_said(capsys, first):
+    count = []
+
+    def loss():
+        count.append(1)
+        return model(torch.ones(1, 2)).sum() * (float("nan") if len(count) >= first else 1)
+
+    model = torch.nn.Linear(2, 1)
+    diffusion.train_ema(model, loss, steps=9, lr=1e-3)
+    assert f"Stopped: the loss became nan before update {1 if first == 1 else 9};" in capsys.readouterr().out
 
 
 def test_frechet_distance_of_known_gaussians():

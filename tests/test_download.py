@@ -137,6 +137,22 @@ def test_torchvision_still_carries_what_is_used():
     assert datasets.CIFAR10.url.endswith(datasets.CIFAR10.filename)
 
 
+def test_a_machine_without_a_home_directory(monkeypatch, capsys):
+    def no_home(self):
+        if str(self).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return self
+
+    monkeypatch.delenv("BOOK_DATA", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    reason = "there is no home directory, and BOOK_DATA names no other folder"
+    with pytest.raises(OSError, match=reason):
+        download.fetch("mnist")
+    assert_stand_in("mnist", capsys, reason)
+    monkeypatch.setenv("BOOK_DATA", "/elsewhere")
+    assert download.cache() == Path("/elsewhere")
+
+
 def test_cache_folder(monkeypatch):
     monkeypatch.delenv("BOOK_DATA", raising=False)
     assert download.cache() == Path.home() / ".cache" / "deep-learning-you-can-run"

@@ -125,6 +125,45 @@ def test_an_interrupt_returns_the_history_so_far(capsys):
     assert history["epoch"] == [1, 2]
 
 
+def test_an_interrupt_before_the_first_epoch_is_over(capsys):
+    model, x, y = problem()
+
+    def loss_fn(logits, y):
+        raise KeyboardInterrupt
+
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = data.loader(x, y, batch_size=16)
+    history = train.fit(model, loader, loss_fn, opt, epochs=5, val_loader=loader, metric=train.accuracy)
+    assert capsys.readouterr().out == "Interrupted in epoch 1: the history is empty.\n"
+    assert set(history) == {"epoch", "lr", "seconds", "loss", "metric", "val_loss", "val_metric"}
+    assert not any(history.values())
+
+
+def test_batch_normalization_refuses_a_last_batch_of_one():
+    model, x, y = problem()
+    model = nn.Sequential(nn.Linear(5, 2), nn.BatchNorm1d(2))
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"refuses a batch of one sample .* drop_last=True"):
+        train.fit(model, data.loader(x[:65], y[:65], batch_size=16), F.cross_entropy, opt, epochs=1)
+    train.fit(model, data.loader(x[:65], y[:65], batch_size=16, drop_last=True), F.cross_entropy, opt, epochs=1)
+
+
+def test_a_metric_may_be_a_plain_number():
+    model, x, y = problem()
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = data.loader(x, y, batch_size=16)
+    history = train.fit(model, loader, F.cross_entropy, opt, epochs=1, val_loader=loader, metric=lambda a, y: 0.5)
+    assert history["metric"] == history["val_metric"] == [0.5]
+
+
+def test_an_error_while_evaluating_leaves_the_mode():
+    model, x, y = problem()
+    model.train()
+    with pytest.raises(RuntimeError):
+        train.evaluate(model, [(x[:, :3], y)], F.cross_entropy)
+    assert model.training
+
+
 def test_an_error_of_the_model_is_not_swallowed():
     model, x, y = problem()
     opt = torch.optim.SGD(model.parameters(), lr=0.1)

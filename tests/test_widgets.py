@@ -4,7 +4,9 @@ import re
 
 import ipywidgets as iw
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+import torch
 from ipywidgets.widgets.widget_link import Link
 
 from utils import widgets
@@ -164,6 +166,42 @@ def test_mistakes_get_one_clear_sentence(shown, book, make, error, message):
     with pytest.raises(error, match=message):
         make()
     assert plt.get_fignums() == [], "a figure was left open"
+
+
+def test_live_an_error_takes_the_place_of_the_picture(shown, book):
+    broken = [True]
+
+    def mended_later(lr):
+        if broken and lr < 3:
+            raise ZeroDivisionError("no <such> rate")
+        return draw(lr)
+
+    widgets.explore(mended_later, {"lr": [1, 2, 3]}, alt="a", default={"lr": 3})
+    slider = find(shown[0], iw.SelectionSlider)[0]
+    picture = find(shown[0], iw.HTML)[0]
+    first = picture.value
+    slider.index = 1
+    assert picture.value == "<p>draw or alt failed at lr = 2: ZeroDivisionError: no &lt;such&gt; rate</p>"
+    slider.index = 0
+    assert "lr = 1" in picture.value and "<img" not in picture.value
+    slider.index = 2
+    assert picture.value == first
+    broken.clear()
+    slider.index = 1
+    assert alts(picture.value) == ["a (lr = 2)"]  # the error was not kept
+
+
+def test_live_an_error_of_an_animation_is_seen(shown, book):
+    widgets.animate(fails_at_two, [1, 2, 3], alt="a")
+    find(shown[0], iw.SelectionSlider)[0].index = 1
+    assert "ZeroDivisionError: no such rate" in find(shown[0], iw.HTML)[0].value
+
+
+def test_numbers_of_any_library_are_written_alike(shown, book):
+    for values in ([0.1, 1.0], np.array([0.1, 1.0], np.float32), torch.tensor([0.1, 1.0])):
+        widgets.explore(draw, {"lr": values}, alt="a")
+        slider = find(shown.pop(), iw.SelectionSlider)[0]
+        assert [text for text, _ in slider.options] == ["0.1", "1"]
 
 
 def test_alt_texts_are_escaped(shown, book):

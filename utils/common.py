@@ -65,6 +65,20 @@ def record(name: str, value: float, *, seed: int | None = None) -> None:
 
     name: what was measured, and of what, such as "test accuracy: Adam". seed: the seed of the run, where there are
     several. Source of the table: the mark `results` on the part's page.
+
+    Raises TypeError for a value that is not one number.
     """
-    entry = {"name": name, "value": float(value), "seed": seed}
+    if isinstance(value, torch.Tensor):
+        value = value.detach()
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"A record is one number, but {name!r} has the value {value!r}.") from None
+    entry = {"name": name, "value": number, "seed": seed}
     display(HTML(""), metadata={"book_record": entry})
+
+
+def check_tensor(name: str, value) -> None:
+    """Raise TypeError, with the name of the argument, for what is not a tensor."""
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{name} must be a tensor, but it is of type {type(value).__name__}.")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
-from utils import download
+from utils import common, download
 
 SHAPES = ("circle", "square", "triangle", "star")
 COLORS = {  # six hues, 60° apart
@@ -59,9 +59,10 @@ def load(name: str, *, size: int = 28) -> Images:
     The first two are embedded. The others are downloaded once and verified (see `utils.download`); where that fails,
     one sentence says why, and the embedded stand-in (digits, or shapes for CIFAR-10) is returned: look at `.name`.
 
-    Raises ValueError for another name, and for shapes of fewer than 16 pixels.
+    Raises ValueError for another name, no pixel, and shapes of fewer than 16 pixels.
     """
     _check("name", name, ("digits", "shapes", *STAND_INS))
+    _check_least("size", size, 1)
     if name in STAND_INS:
         try:
             got = download.fetch(name)
@@ -82,8 +83,9 @@ def digits(size: int = 8) -> Images:
 
     The split is the same in every call: of one fixed shuffle, the first 360 images are the test set; nothing makes
     the classes equally frequent in it. Source: Alpaydin and Kaynak (1998), the test part of "Optical Recognition of
-    Handwritten Digits" in the UCI repository.
+    Handwritten Digits" in the UCI repository. Raises ValueError for no pixel.
     """
+    _check_least("size", size, 1)
     images, labels = _raw_digits()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     x = images if size == 8 else F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
@@ -246,9 +248,11 @@ def toy2d(name: str, n: int, *, noise: float | None = None, seed: int = 0) -> tu
     square). The classes follow one another in turn, so that every slice holds them in equal parts. noise: the standard
     deviation added to each coordinate, 0.12 where it is not given (0.2 for the Gaussians, 0 for the checkerboard).
 
-    Raises ValueError for another name.
+    Raises ValueError for another name, no point, and a negative noise.
     """
     _check("name", name, ("moons", "spirals", "rings", "eight_gaussians", "checkerboard"))
+    _check_least("n", n, 1)
+    _check_least("noise", 0 if noise is None else noise, 0)
     rng = torch.Generator().manual_seed(seed)
     y = torch.arange(n) % (8 if name in ("eight_gaussians", "checkerboard") else 2)
     t, u = torch.rand(2, n, generator=rng)
@@ -285,7 +289,7 @@ def regression(name: str, n: int, *, noise: float = 0.2, seed: int = 0) -> tuple
 
     name: "line" f = 0.5 x + 1, "sine" f = sin(2 x), "cubic" f = 0.2 x³ - x, "step" f = sign(x).
 
-    Raises ValueError for another name.
+    Raises ValueError for another name, no point, and a negative noise.
     """
     functions = {
         "line": lambda x: 0.5 * x + 1,
@@ -294,6 +298,8 @@ def regression(name: str, n: int, *, noise: float = 0.2, seed: int = 0) -> tuple
         "step": torch.sign,
     }
     _check("name", name, tuple(functions))
+    _check_least("n", n, 1)
+    _check_least("noise", noise, 0)
     rng = torch.Generator().manual_seed(seed)
     x = 6 * torch.rand(n, 1, generator=rng) - 3
     return x, functions[name](x) + noise * torch.randn(n, 1, generator=rng)
@@ -306,9 +312,11 @@ def series(name: str, n: int, *, noise: float = 0.2, seed: int = 0) -> torch.Ten
     every hour: 5 + 0.001 t (growth) - cos(2π t / 24) - 0.4 cos(4π t / 24) (day), less 0.8 on the last two of seven
     days (week), plus noise with a memory, e_t = 0.8 e_{t-1} + N(0, noise²). It is made up; its unit is arbitrary.
 
-    Raises ValueError for another name.
+    Raises ValueError for another name, no point, and a negative noise.
     """
     _check("name", name, ("sine", "demand"))
+    _check_least("n", n, 1)
+    _check_least("noise", noise, 0)
     t = torch.arange(1, n + 1, dtype=torch.float64)
     shocks = noise * torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     if name == "sine":
@@ -326,9 +334,11 @@ def photo(name: str, size: int | None = None) -> torch.Tensor:
 
     size: where it is given, the largest square in the middle is cut out and resampled to size × size pixels.
 
-    Raises ValueError for another name. Source: see images/README.txt of scikit-learn's data sets; CC BY 2.0.
+    Raises ValueError for another name and no pixel. Source: see images/README.txt of scikit-learn's data sets; CC BY
+    2.0.
     """
     _check("name", name, ("china", "flower"))
+    _check_least("size", 1 if size is None else size, 1)
     import sklearn.datasets  # here, because it takes a second
 
     x = torch.tensor(sklearn.datasets.load_sample_image(f"{name}.jpg")).permute(2, 0, 1)[None]
@@ -355,6 +365,11 @@ def _check(what: str, value: str, accepted: Sequence[str]) -> None:
         raise ValueError(f"{what} is {value!r}, but it must be one of {', '.join(map(repr, accepted))}.")
 
 
+def _check_least(what: str, value: float, least: float) -> None:
+    if not value >= least:  # NaN too
+        raise ValueError(f"{what} is {value}, but it must be at least {least}.")
+
+
 class _Batches(TensorDataset):
     """Tensors from which a whole batch is picked at once: a list of indices is made a tensor once, not per tensor."""
 
@@ -370,14 +385,20 @@ def loader(
 
     A standard `torch.utils.data.DataLoader`, several times faster than one that gathers sample by sample: its sampler
     yields lists of indices, and `batch_size=None` passes each list to the data set at once. The order of each pass
-    follows from `seed` and differs from pass to pass.
+    follows from `seed` and differs from pass to pass. What computed the tensors gets no gradients.
 
-    Raises ValueError for no tensors, empty ones, and unequal lengths.
+    Raises ValueError for no tensors, empty ones, unequal lengths and different devices, TypeError for other things.
     """
-    lengths = [len(t) for t in tensors]
+    for tensor in tensors:
+        common.check_tensor("Each argument", tensor)
+    lengths = [len(t) if t.ndim else 0 for t in tensors]
     if not lengths or 0 in lengths or len(set(lengths)) > 1:
         raise ValueError(f"The tensors must all have the same length, at least 1, but the lengths are {lengths}.")
-    data = _Batches(*tensors)
+    devices = [str(t.device) for t in tensors]
+    if len(set(devices)) > 1:
+        raise ValueError(f"The tensors must all be on one device, but they are on {', '.join(devices)}.")
+    plain = [t.detach() for t in tensors]
+    data = _Batches(*plain)
     generator = torch.Generator().manual_seed(seed)
     order = RandomSampler(data, generator=generator) if shuffle else SequentialSampler(data)
     return DataLoader(data, sampler=BatchSampler(order, batch_size, drop_last), batch_size=None, generator=generator)

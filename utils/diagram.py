@@ -103,6 +103,9 @@ def _diagram_shapes(boxes, pairs, model, inputs, tensors):
 def _measured_shapes(model, inputs):
     """Run the model once; return the shapes that leave inputs, submodules and model, and those that arrive."""
     leaving, received, handles = {}, {}, []
+    parameter = next(model.parameters(), None)
+    if parameter is not None:
+        inputs = [value.to(parameter.device) for value in inputs]
 
     def record(name):
         def hook(module, args, output):

@@ -21,8 +21,15 @@ STAGE = ".incomplete-"
 
 
 def cache() -> Path:
-    """Return the folder of the data sets: the variable BOOK_DATA, else ~/.cache/deep-learning-you-can-run."""
-    return Path(os.environ.get("BOOK_DATA") or "~/.cache/deep-learning-you-can-run").expanduser()
+    """Return the folder of the data sets: the variable BOOK_DATA, else ~/.cache/deep-learning-you-can-run.
+
+    Raises OSError where there is no home directory.
+    """
+    folder = Path(os.environ.get("BOOK_DATA") or "~/.cache/deep-learning-you-can-run")
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise OSError("there is no home directory, and BOOK_DATA names no other folder") from None
 
 
 def fetch(name: str) -> dict[str, np.ndarray]:
@@ -32,8 +39,11 @@ def fetch(name: str) -> dict[str, np.ndarray]:
     sums that torchvision carries. One file then holds all arrays, with checksums that every reading verifies; it is
     written in a folder beside its place, then renamed.
 
-    Raises OSError, its message one clause without a full stop, when the data cannot be had.
+    Raises OSError, its message one clause without a full stop, when the data cannot be had, and ValueError for another
+    name.
     """
+    if name not in SOURCES:
+        raise ValueError(f"name is {name!r}, but it must be one of {', '.join(map(repr, SOURCES))}.")
     target = cache() / f"{name}.npz"
     with contextlib.suppress(Exception):  # absent, or damaged in whatever way: fetch it (again)
         return _read(target)

@@ -163,9 +163,13 @@ class SelfAttention(nn.Module):
 def time_embedding(t: torch.Tensor, dim: int) -> torch.Tensor:
     """Return cosines and sines of times (B,) at dim / 2 frequencies that fall from 1 by equal factors: (B, dim).
 
-    They would reach 1 / 10,000 at the one after the last; see diffusion/denoising-unet. Source: Vaswani et al.,
-    Attention is all you need (2017), section 3.5.
+    They would reach 1 / 10,000 at the one after the last; see diffusion/denoising-unet. Raises ValueError for times
+    of another shape and an odd `dim`. Source: Vaswani et al., Attention is all you need (2017), section 3.5.
     """
+    if t.ndim != 1:
+        raise ValueError(f"The times must be (B,), but they are {tuple(t.shape)}.")
+    if dim < 2 or dim % 2:
+        raise ValueError(f"dim is {dim}, but it must be even: half of it are cosines, half sines.")
     steps = torch.arange(dim // 2, device=t.device)
     frequencies = 10_000 ** (-steps / (dim // 2))
     angles = t.float()[:, None] * frequencies  # (B, dim / 2)

@@ -43,7 +43,8 @@ def explore(
     labels: what to call the parameters beside their sliders.
 
     Raises ValueError for no choices, an empty list, too many or too heavy frames, a default that is not among the
-    choices, an unknown name; TypeError when `draw` returns no figure; RuntimeError, naming the values, when it fails.
+    choices, an unknown name; TypeError for values that are arrays, and when `draw` returns no figure; RuntimeError,
+    naming the values, when it fails. Once the sliders are shown, the sentence stands in place of the picture.
     """
     choices = {name: list(values) for name, values in choices.items()}
     default = _complete_default(choices, default)
@@ -90,14 +91,20 @@ def _show(controls, sliders, frame, start):
         cache = {}
         picture = iw.HTML()
 
-        def update(_=None):
+        def update():
             at = tuple(slider.index for slider in sliders)
             if at not in cache:
                 cache[at] = frame(*at)
             picture.value = cache[at]
 
+        def move(_):
+            try:
+                update()
+            except Exception as error:  # nobody sees what a callback raises: say it in place of the old picture
+                picture.value = f"<p>{html.escape(str(error))}</p>"
+
         for slider in sliders:
-            slider.observe(update, "index")
+            slider.observe(move, "index")
         update()
         display(iw.VBox([*controls, picture]))
         return
@@ -184,6 +191,8 @@ def _complete_default(choices, default):
     for name, values in choices.items():
         if len(values) < 2:
             raise ValueError(f"The slider {name!r} has {len(values)} value(s), but it needs at least two to move.")
+        if any(getattr(value, "ndim", 0) for value in values):
+            raise TypeError(f"The values of the slider {name!r} must be numbers or texts, not arrays.")
         if name in default and default[name] not in values:
             raise ValueError(f"The default {name} = {default[name]!r} is not among its choices {values}.")
         default.setdefault(name, values[len(values) // 2])
@@ -202,6 +211,8 @@ def _ends(values, default):
 
 
 def _text(value):
+    if hasattr(value, "item"):  # a number of NumPy or PyTorch
+        value = value.item()
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
