@@ -114,7 +114,9 @@ def test_smoke_keeps_first_default_and_last(shown, static):
     widgets.explore(draw, {"lr": [1, 2, 3, 4, 5], "depth": [1, 2]}, alt="a", default={"lr": 4})
     rate, depth = find(shown[1], iw.SelectionSlider)
     assert [text for text, _ in rate.options] == ["1", "4", "5"] and rate.index == 1
-    assert len(calls) == 3 * 2
+    assert sorted(calls) == [(1, 2), (4, 1), (4, 2), (5, 2)]  # one slider moved at a time
+    frames = find(shown[1], iw.HTML)
+    assert len(frames) == 3 * 2 and alts(frames[0].value) == ["a (lr = 1, depth = 2)"]
 
 
 @needs_stack

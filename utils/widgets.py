@@ -1,6 +1,7 @@
 """Explorers: figures with sliders that move in a notebook and, without a kernel, on the website."""
 
 import base64
+import functools
 import html
 import io
 import itertools
@@ -34,7 +35,7 @@ def explore(
 
     With a kernel each move calls `draw(**values)`, once per combination. On the website (BOOK_STATIC=1) every
     combination is drawn when the page is built, and standard widgets show them without a kernel. At smoke scale
-    a slider keeps its first, default and last value.
+    a slider keeps its first, default and last value, and of two sliders that have moved the frame heeds one.
 
     draw: a pure function that takes one keyword per slider and returns a Matplotlib figure.
     choices: for each parameter its values in the order of the slider; all combinations are at most 60.
@@ -109,7 +110,7 @@ def _show(controls, sliders, frame, start):
         display(iw.VBox([*controls, picture]))
         return
     sizes = [len(slider.options) for slider in sliders]
-    frames = {at: frame(*at) for at in itertools.product(*map(range, sizes))}
+    frames = _frames(frame, sizes, start)
     heavy = sum(map(len, frames.values()))
     if heavy > MAX_BYTES:
         raise ValueError(
@@ -131,6 +132,24 @@ def _show(controls, sliders, frame, start):
     box = iw.VBox([*controls, stack(())])
     box.add_class("explorer")
     display(box)
+
+
+def _frames(frame, sizes, start):
+    """Return the frame at each place of the sliders; at smoke scale only those with one slider moved are drawn."""
+    frames = {}
+    drawn = functools.cache(frame)
+    for at in itertools.product(*map(range, sizes)):
+        heeded = _first_moved(at, start) if common.get_scale() == "smoke" else at
+        frames[at] = drawn(*heeded)
+    return frames
+
+
+def _first_moved(at, start):
+    """Return the places of the sliders with all but the first that has moved put back to their start."""
+    for slider, place in enumerate(at):
+        if place != start[slider]:
+            return (*start[:slider], place, *start[slider + 1 :])
+    return start
 
 
 def _frame(draw, values, alt):
