@@ -20,7 +20,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 PAGE = """\
 # A little book
 
-See [the lecture](part/one.ipynb): $x^2 < 3$.
+See [the lecture](part/one.ipynb): $x^2 < 3$. 这里讲随机梯度下降法。
 
 $$ \\mathbb{E}[x] $$
 """
@@ -43,6 +43,9 @@ print("one")
 
 === code plot alt=A black rectangle, wider than it is high
 draw()
+
+=== solution sum
+# A line that is wider than a sheet of paper, as those of code sometimes are, though no rule of the book allows it.
 
 === code look tags=hide-input
 explore()
@@ -69,9 +72,9 @@ class Book:
         (folder / "utils").symlink_to(ROOT / "utils")  # where the set-up cell looks for it
         (self.source / "part").mkdir(parents=True)
         shutil.copytree(ROOT / "book/_static", self.source / "_static")
-        self.toc.write_text(TOC)
+        self.toc.write_text(TOC, encoding="utf-8")
         for name, text in {"intro": PAGE, "status": STATUS, "404": MISSING}.items():
-            (self.source / f"{name}.md").write_text(text)
+            (self.source / f"{name}.md").write_text(text, encoding="utf-8")
         self.write()
 
     def write(self, last: str = "print(2)", lecture: str = LECTURE, name: str = "part/one") -> None:
@@ -95,7 +98,8 @@ class Book:
         entry = run.cache_folder() / keys.key(path, "smoke")
         entry.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(nb, entry.with_suffix(".ipynb"))
-        entry.with_suffix(".json").write_text(json.dumps(USED | used | {"name": name, "scale": "smoke"}))
+        record = USED | used | {"name": name, "scale": "smoke"}
+        entry.with_suffix(".json").write_text(json.dumps(record), encoding="utf-8")
 
     def render(self) -> int:
         return render.render(self.out, "smoke", self.source, self.toc)
@@ -115,7 +119,7 @@ def made_up(printed: str, picture: str) -> dict[str, list[dict]]:
     file = io.BytesIO()
     Image.new("RGB", (30, 20)).save(file, "png")
     figure = base64.b64encode(file.getvalue()).decode()
-    still = f'<div class="explorer-still"><ul class="explorer-values"><li>a = 1</li></ul>{frame(1, picture)}</div>'
+    still = f'<div class="explorer-still"><ul class="explorer-values"><li>rate = 0.5</li></ul>{frame(1, picture)}</div>'
     return {
         "last": [{"output_type": "stream", "name": "stdout", "text": printed + "\n"}],
         "plot": [{"output_type": "display_data", "metadata": {}, "data": {"image/png": figure}}],
@@ -133,9 +137,10 @@ def frame(number: int, picture: str) -> str:
 def widgets(picture: str) -> dict:
     """Return the state of an explorer with a slider of three positions."""
     return {
+        "link": widget("LinkModel", source=["IPY_MODEL_slider", "index"], target=["IPY_MODEL_stack", "selected_index"]),
         "box": widget("VBoxModel", _dom_classes=["explorer"], children=["IPY_MODEL_slider", "IPY_MODEL_stack"]),
-        "slider": widget("SelectionSliderModel", _options_labels=["1", "2", "3"]),
-        "stack": widget("StackModel", children=["IPY_MODEL_f1", "IPY_MODEL_f2", "IPY_MODEL_f3"]),
+        "slider": widget("SelectionSliderModel", _options_labels=["0.5", "1", "1.98"], index=0, description="rate"),
+        "stack": widget("StackModel", selected_index=0, children=["IPY_MODEL_f1", "IPY_MODEL_f2", "IPY_MODEL_f3"]),
         **{f"f{number}": widget("HTMLModel", value=frame(number, picture)) for number in (1, 2, 3)},
     }
 

@@ -207,11 +207,14 @@ def test_addresses_in_style_sheets_survive_the_merger(tmp_path):
 
 
 def test_chinese_is_marked_once_and_not_in_code():
-    html = '<article><p>momentum (动量) and <span lang="zh">梯度</span></p><pre>代码</pre></article><p>书</p>'
+    html = (
+        '<article><p>momentum (动量) and <span lang="zh">梯度</span></p><pre>代码</pre><svg><text>图</text></svg>'
+        '<div class="formula">\\text{损失}</div></article><p>书</p>'
+    )
     soup = BeautifulSoup(html, "html.parser")
     chinese.apply(soup, None)
     assert [span.get_text() for span in soup.select('[lang="zh"]')] == ["动量", "梯度"]
-    assert soup.get_text() == "momentum (动量) and 梯度代码书"
+    assert soup.get_text() == "momentum (动量) and 梯度代码图\\text{损失}书"
 
 
 def test_facts_stand_on_a_page_once():

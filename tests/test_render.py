@@ -13,6 +13,7 @@ import pytest
 import render
 from conftest import ROOT
 from little import LECTURE
+from PIL import Image
 
 pytestmark = pytest.mark.xdist_group("build")
 
@@ -73,6 +74,11 @@ from pathlib import Path
 
 def die(soup, page):
     if page.name == "part/one":
+        out = Path({out!r})
+        halves = [*out.rglob("*.webp"), *out.rglob("*.json"), out / "searchindex.js", out / "part/one.frames.js"]
+        halves += [path for path in out.with_name(".doctrees-html").rglob("*.*") if path.is_file()]
+        for path in halves:
+            path.write_bytes(path.read_bytes()[:20])
         os.kill(os.getpid(), signal.SIGKILL)
 
 finish.facts.apply = die
@@ -91,12 +97,47 @@ def test_what_a_killed_build_left_is_written_anew(little):
     assert "lecture-facts" not in little.text()  # a page that nobody has finished
     assert little.render() == 0
     assert little.printed() == "new\n" and "runs in 9 s" in little.text()
+    figure = little.soup().select_one('article img[src*="_images/"]')["src"]
+    with Image.open(little.out / "part" / figure) as picture:
+        picture.load()  # not the half of it
+    assert len((little.out / "searchindex.js").read_bytes()) > 20
 
 
-def test_a_lecture_that_left_the_book_leaves_the_site(little):
-    little.write(name="part/two")
+ELSEWHERE = """
+import sys
+sys.path[:0] = [{ext!r}, {tests!r}]
+import render
+from pathlib import Path
+
+open({said!r}, "w").write(f"{{sys.flags.utf8_mode}} {{sys.stdout.encoding}}")
+sys.exit(render.render(Path({out!r}), "smoke", Path({source!r}), Path({toc!r})))
+"""
+
+
+def test_a_locale_of_other_letters_garbles_nothing(little, tmp_path):
+    """Chinese in the text, in a formula, in a title: the build ends well, where Python reads ASCII by itself."""
+    little.write(lecture=LECTURE.replace("# One $n$", "# One 动量 $n$").replace("A promise", "$\\text{{损失}} L < 1$"))
+    little.pretend("输出")
+    said = tmp_path / "said"
+    places = {"out": little.out, "source": little.source, "toc": little.toc, "ext": ROOT / "book/_ext", "said": said}
+    script = ELSEWHERE.format(tests=str(ROOT / "tests"), **{name: str(path) for name, path in places.items()})
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=os.environ | old)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert said.read_text(encoding="ascii") == "0 iso8859-1"
+    soup = little.soup()
+    assert soup.h1.get_text().startswith("One 动量") and little.printed() == "输出\n"
+    spoken = soup.select_one("article p mjx-assistive-mml [lang]")
+    assert (spoken.get_text(), spoken["lang"]) == ("损失", "zh")
+    assert {mark.get_text() for mark in soup.select('article [lang="zh"]')} >= {"动量", "结束"}
+
+
+def test_a_lecture_that_left_the_book_leaves_the_site(little, little_site):
+    little.write(name="part/two", lecture=LECTURE.replace("# One", "# Second").replace("promise", "secret"))
     little.pretend()
     little.pretend(name="part/two")
+    (little.out / "part").mkdir(parents=True)
+    (little.out / "part/killed.frames.js").write_text("left by a build that was killed", encoding="utf-8")
     toc = little.toc.read_text()
     little.toc.write_text(f"{toc}  - file: part/two\n")
     assert little.render() == 0
@@ -105,7 +146,16 @@ def test_a_lecture_that_left_the_book_leaves_the_site(little):
     little.toc.write_text(toc)
     assert little.render() == 0
     assert not any(path.exists() for path in gone)
-    assert (little.out / "part/one.frames.js").exists() and (little.out / "_sources/part/one.ipynb").exists()
+    never = contents(little_site.out)  # a site that has not had it
+    left = contents(little.out)
+    assert sorted(left) == sorted(never)
+    assert [name for name in left if left[name] != never[name]] == []
+
+
+def contents(folder) -> dict[str, bytes]:
+    """Return the files of a site; the fonts of icons hold the time at which they were cut."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".woff2"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_what_is_on_every_page_changes_every_page(tmp_path, monkeypatch):

@@ -5,8 +5,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import author
+import lecture
 import nbformat
 import pytest
+import render
 import run
 import second_run
 from conftest import ROOT
@@ -149,6 +151,22 @@ def test_the_longest_start_first_and_the_unknown_before_them(single):
         path.write_text(json.dumps({"name": name, "scale": scale, "execution_seconds": seconds}))
         os.utime(path, (number, number))
     assert run.longest_first(["a", "b", "c", "d"], "book") == ["c", "d", "b", "a"]
+
+
+@pytest.mark.parametrize("script", ["run.py", "render.py html", "lecture.py cnn/lenet"])
+def test_a_mistyped_scale_ends_before_anything_starts(monkeypatch, script):
+    def started(*args, **kwargs):
+        raise AssertionError("something has started")
+
+    monkeypatch.setenv("BOOK_SCALE", "smal")
+    for module, name in ((run, "fill"), (render, "render"), (lecture, "check")):
+        monkeypatch.setattr(module, name, started)
+    file, *arguments = script.split()
+    starts = {"run.py": run.main, "render.py": render.main, "lecture.py": lambda names: lecture.main(*names)}
+    with pytest.raises(SystemExit, match="^BOOK_SCALE is 'smal', but the scales are 'smoke', 'book' and 'full'.$"):
+        starts[file](arguments)
+    monkeypatch.delenv("BOOK_SCALE")
+    assert run.named_scale() == "book" and run.named_scale("smoke") == "smoke"
 
 
 def test_workers_are_as_many_as_the_cores(monkeypatch):

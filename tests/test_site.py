@@ -109,12 +109,13 @@ def test_few_pages_under_a_finger_on_paper_and_otherwise(chromium, server, site)
         context = chromium.new_context(viewport=browser.PHONE, has_touch=True)
         page = context.new_page()
         page.goto(f"{server}/{name}.html", wait_until="load")
-        found = browser.print_faults(page)
+        found = browser.width_faults(page) + browser.print_faults(page)
+        page.set_viewport_size(browser.PHONE)
         if name in LECTURES:
-            found += browser.wake(page) + browser.touch_faults(page)
-        for other in (browser.width_faults, browser.narrow_faults, browser.forced_colour_faults, browser.print_faults):
+            found += browser.wake(page) + browser.touch_faults(page) + browser.speech_faults(page)
+        for other in (browser.forced_colour_faults, browser.print_faults, browser.large_text_faults):
             found += other(page)
-        faults[name] = found + browser.large_text_faults(page)
+        faults[name] = found
         context.close()
     assert not any(faults.values()), faults
 
@@ -232,6 +233,12 @@ def no_frames(text):
     return "window.bookFrames = {};"
 
 
+MUTE = """<script>
+const set = Element.prototype.setAttribute;
+Element.prototype.setAttribute = function (name, value) { if (name !== "aria-valuetext") set.call(this, name, value); };
+</script>"""
+
+
 @pytest.mark.parametrize(
     "change, frames, expected",
     [
@@ -239,6 +246,7 @@ def no_frames(text):
         (None, one_picture, "its picture does not change"),
         (lambda text: text.replace("/js/book.js", "/js/gone.js"), None, "explorers came to life"),
         (lambda text: text.replace("explorer-still", "explorer-gone"), None, "no explorer on the page"),
+        (in_head(MUTE), None, "but is heard as None"),
     ],
 )
 def test_broken_sliders_are_noticed(page, server, site, overrides, change, frames, expected):
@@ -258,7 +266,7 @@ NOISE = {
     "image-alt": '<main><img src="../_static/logo.svg"></main>',
     "dark: color-contrast": '<style>html[data-theme="dark"] article p {color: #333 !important}</style>',
     "does not turn dark": "<script>matchMedia = () => ({matches: false, addEventListener() {}})</script>",
-    "on a phone the page is": '<div style="width: 3000px">wide</div>',
+    "on a phone the page is": '<div style="width: 340px">wide</div>',
 }
 
 
@@ -325,19 +333,22 @@ def test_faults_of_an_animation_are_noticed(page, server, site, overrides):
 def test_faults_on_a_few_pages_are_noticed(chromium, server, site, overrides):
     style = (
         "<style>@media print {.cell_output img {display: none !important}}"
-        ".bd-article .explorer .noUi-handle {border: 0 !important}"
-        "</style><div style='width: 340px'>wide</div>"
+        ".bd-article .explorer .noUi-handle {border: 0 !important; height: 16px !important; width: 16px !important}"
+        ".bd-article pre {font-size: 13px !important}"
+        "</style>"
     )
     context = chromium.new_context(viewport=browser.PHONE, has_touch=True)
     page = context.new_page()
     page.goto(server + spoil(site, overrides, at_end(style), one_picture))
     assert "explorer 1 is not printed" in browser.print_faults(page)
     assert browser.wake(page) == []
-    assert "a tap on its slider does not change the picture" in browser.touch_faults(page)[0]
+    touched = browser.touch_faults(page)
+    assert "explorer 1: its handle has 16 × 16 pixels, but a finger needs 24" in touched
+    assert "explorer 1: a tap on its slider does not change the picture" in touched
     assert "handles are invisible in forced colours" in browser.forced_colour_faults(page)[0]
-    assert "in a narrow window the page is 20 pixels wider" in browser.narrow_faults(page)[0]
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<div style=\"width: 50rem\">wide</div>')")
-    assert "with large text the page is" in browser.large_text_faults(page)[0]
+    large = browser.large_text_faults(page)
+    assert "with large text the page is" in large[0] and "with large text code stays small" in large
     context.close()
 
 

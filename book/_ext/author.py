@@ -256,6 +256,7 @@ if __name__ == "__main__":
             stamp(url or repository())
         case ["view", source]:
             nb = nbformat.read(source, 4)
+            sys.stdout.reconfigure(encoding="utf-8")  # as `write` reads it
             print(view(nb))
         case ["write", source, target]:
             text = Path(source).read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ import finish
 import formulas
 import generated
 import run
+import words
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,8 +51,10 @@ def setup(app):
     app.add_config_value("book_scale", "book", "env")
     app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it, for an extension that this book leaves out
     formulas.setup(app)
+    words.setup(app)
     app.connect("config-inited", configure, priority=950)  # after the table of contents
     app.connect("builder-inited", read_runs, priority=400)
+    app.connect("builder-inited", keep_figures, priority=550)  # after myst-nb
     generated.setup(app)
     app.connect("builder-inited", begin_site, priority=600)
     app.connect("env-get-outdated", outdated)
@@ -93,6 +96,12 @@ def read_runs(app) -> None:
             app.book_runs[name] = Run(*found)
     if missing:
         raise ExtensionError(f"These lectures have not been run: {', '.join(missing)}. `make book` runs them first.")
+
+
+def keep_figures(app) -> None:
+    """Let figures wait beside the doctrees, where those of a build that was killed are not taken for whole ones."""
+    folder = Path(app.doctreedir) / "figures"
+    app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=str(folder))
 
 
 def begin_site(app) -> None:
@@ -166,6 +175,6 @@ def commit() -> str:
     """Return the short hash of the commit that is built, with a plus sign where files have changed since."""
     call = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
     try:
-        return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(call, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

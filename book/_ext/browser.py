@@ -21,6 +21,8 @@ import check
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
+PAPER = {"width": 718, "height": 1000}  # A4 with margins of a centimetre
+FINGER = 24  # pixels that a target must have, by WCAG 2.5.8
 COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules whose outcome depends on the colour scheme
 NARROW = {"width": 320, "height": 640}
 LATE = ("embed.js", "frames.js")  # what is loaded when an explorer comes near
@@ -181,6 +183,9 @@ def slider_faults(page: Page) -> list[str]:
                 source, alt, drawn = explorer.evaluate(picture)
                 value = explorer.locator(".widget-readout").nth(k).text_content()
                 ends.append((source, value))
+                said = handle.get_attribute("aria-valuetext")
+                if said != value:
+                    faults.append(f"{where} shows {value!r}, but is heard as {said!r}")
                 if not drawn or len(alt) < 10:
                     faults.append(f"{where} at {key}: the picture is not drawn or has no alt text")
             if not name:
@@ -298,7 +303,7 @@ def motion_faults(page: Page) -> list[str]:
 
 
 def phone_faults(page: Page) -> list[str]:
-    page.set_viewport_size(PHONE)
+    page.set_viewport_size(NARROW)
     page.wait_for_timeout(300)
     return [f"on a phone {fault}" for fault in width_faults(page)]
 
@@ -382,13 +387,17 @@ def few(have: dict[str, set[str]]) -> list[str]:
 
 
 def touch_faults(page: Page) -> list[str]:
-    """Tap on both ends of each explorer's first slider: the picture must follow the finger."""
+    """Tap on both ends of each explorer's first slider: the picture must follow the finger, and the handle fit it."""
     faults = []
     explorers = page.locator(".explorer[data-ready]:has(.noUi-target)")
     for number in range(explorers.count()):
         explorer = explorers.nth(number)
         track = explorer.locator(".noUi-target").first
         track.scroll_into_view_if_needed()
+        handle = explorer.locator(".noUi-handle").first.bounding_box()
+        if min(handle["width"], handle["height"]) < FINGER:
+            size = f"{handle['width']:.0f} × {handle['height']:.0f}"
+            faults.append(f"explorer {number + 1}: its handle has {size} pixels, but a finger needs {FINGER}")
         box = track.bounding_box()
         ends = []
         for x in (1, box["width"] - 1):
@@ -400,18 +409,71 @@ def touch_faults(page: Page) -> list[str]:
     return faults
 
 
-def narrow_faults(page: Page) -> list[str]:
-    page.set_viewport_size(NARROW)
-    page.wait_for_timeout(200)
-    return [f"in a narrow window {fault}" for fault in width_faults(page)]
+SAID = """(explorer) => {
+  const said = explorer.parentElement.querySelector(".explorer-said");
+  return [said ? said.textContent : "", explorer.querySelector("img").alt];
+}"""
+
+
+def speech_faults(page: Page) -> list[str]:
+    """Move the first slider of each explorer: once it rests, and not before, the new picture's text must be said."""
+    faults = []
+    explorers = page.locator(".explorer[data-ready]:has(.noUi-handle)")
+    for number in range(explorers.count()):
+        explorer = explorers.nth(number)
+        explorer.locator(".noUi-handle").first.focus()
+        for key in ("Home", "End"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        early, alt = explorer.evaluate(SAID)
+        page.wait_for_timeout(1000)
+        said, _ = explorer.evaluate(SAID)
+        if early == alt:
+            faults.append(f"explorer {number + 1} speaks while its slider moves")
+        if said != alt:
+            faults.append(f"explorer {number + 1} does not say what its new picture shows")
+    return faults + flood_faults(page)
+
+
+def flood_faults(page: Page) -> list[str]:
+    """An animation that plays must not speak."""
+    players = page.locator(".explorer[data-ready]:has(.widget-play)")
+    if players.count() == 0:
+        return []
+    explorer = players.first
+    button = explorer.locator(".widget-play button").first
+    before, _ = explorer.evaluate(SAID)
+    button.click()
+    page.wait_for_timeout(1300)
+    playing = explorer.locator(".widget-play .fa-pause").count() > 0
+    said, _ = explorer.evaluate(SAID)
+    if playing:
+        button.click()
+    return ["the animation speaks while it plays"] if playing and said != before else []
+
+
+SIZES = """() => {
+  const kinds = "p, li, td, pre, code, summary, button, .widget-label, .widget-readout";
+  const sizes = {};
+  for (const part of document.querySelectorAll(`article :is(${kinds})`)) {
+    if (!part.textContent.trim() || !part.checkVisibility()) continue;
+    const name = part.closest("pre") ? "code" : part.className || part.localName;
+    sizes[name] = Math.min(sizes[name] || 1000, parseFloat(getComputedStyle(part).fontSize));
+  }
+  return sizes;
+}"""
 
 
 def large_text_faults(page: Page) -> list[str]:
+    """Where a reader has doubled the size of letters, all of them must grow, and the page must not."""
     page.set_viewport_size(DESKTOP)
+    before = page.evaluate(SIZES)
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     page.wait_for_timeout(200)
+    after = page.evaluate(SIZES)
     faults = width_faults(page)
     page.evaluate("document.documentElement.style.fontSize = ''")
+    faults += [f"{name} stays small" for name in before if name in after and after[name] < 1.9 * before[name]]
     return [f"with large text {fault}" for fault in faults]
 
 
@@ -427,13 +489,38 @@ def forced_colour_faults(page: Page) -> list[str]:
 
 
 def print_faults(page: Page) -> list[str]:
-    """On paper the text is there, and each explorer shows one picture, whether it came to life or not."""
-    page.emulate_media(media="print")
+    """On paper, also that of a dark screen, all is there, in light colours, and each explorer shows one picture."""
+    page.set_viewport_size(PAPER)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_timeout(200)
+    before = page.evaluate(FOLDED)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     faults = [] if page.locator("article").is_visible() else ["the text is not printed"]
+    faults += page.evaluate(PRINTED)
     outputs = page.locator(".cell_output:has(.explorer-still)")
     for number in range(outputs.count()):
         pictures = outputs.nth(number).locator("img")
         if not any(pictures.nth(i).is_visible() for i in range(pictures.count())):
             faults.append(f"explorer {number + 1} is not printed")
-    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    if page.evaluate(FOLDED) != before:
+        faults.append("after printing the page is not as it was before")
+    page.emulate_media(media="screen", color_scheme="light")
     return faults
+
+
+FOLDED = "[document.querySelectorAll('article details[open]').length, document.documentElement.dataset.theme]"
+PRINTED = """() => {
+  const faults = [];
+  const parts = [...document.querySelectorAll("article :is(pre, .table-scroll, mjx-container[display])")];
+  const cut = parts.filter((part) => part.checkVisibility() && part.scrollWidth > part.clientWidth + 1);
+  for (const name of new Set(cut.map((part) => part.localName))) {
+    const some = cut.filter((part) => part.localName === name);
+    faults.push(`on paper ${some.length} <${name}> are cut`);
+  }
+  const closed = document.querySelectorAll("article details:not([open])").length;
+  if (closed) faults.push(`on paper ${closed} folded parts stay folded`);
+  const light = (part) => getComputedStyle(part).color.match(/[0-9.]+/g).slice(0, 3).some((value) => value > 140);
+  if (light(document.querySelector("article p"))) faults.push("on paper the text has the colours of a dark screen");
+  return faults;
+}"""

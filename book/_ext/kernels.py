@@ -46,7 +46,7 @@ def call(function: Callable, *arguments, variables: dict[str, str], forked: bool
         start_server(variables)
     context = multiprocessing.get_context("forkserver" if forked else "spawn")
     receiver, sender = context.Pipe(duplex=False)
-    with tempfile.NamedTemporaryFile("r", errors="replace") as said:
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
         process = context.Process(target=_serve, args=(sender, said.name, function, arguments, variables, forked))
         process.start()
         sender.close()
@@ -80,7 +80,7 @@ def stop_server() -> None:
 
 def _serve(sender, said, function, arguments, variables, forked) -> None:
     """In the new process: call the function and send what it returns; what is printed goes into the file `said`."""
-    with open(said, "a") as file:
+    with open(said, "a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.clear()

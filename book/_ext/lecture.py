@@ -7,7 +7,6 @@ says what to open and what each step took; faults are one sentence each, and end
 import base64
 import io
 import math
-import os
 import posixpath
 import re
 import shutil
@@ -56,7 +55,7 @@ def layout(name: str) -> list[str]:
 
 def ruff(*arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "ruff", "--quiet", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
 
 
 def execution(name: str, scale: str) -> list[str]:
@@ -216,8 +215,9 @@ def main(name: str) -> None:
     name = name.removeprefix("book/").removesuffix(".ipynb")
     if name not in run.lectures():
         raise SystemExit(f"{name!r} is not a lecture of _toc.yml: make lecture L=part/slug, such as L=cnn/lenet.")
+    scale = run.named_scale("smoke")
     start = time.perf_counter()
-    faults = check(name, os.environ.get("BOOK_SCALE", "smoke"))
+    faults = check(name, scale)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if faults:
         raise SystemExit(f"\n{len(faults)} fault(s), listed above.")

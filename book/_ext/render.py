@@ -3,13 +3,15 @@
 import argparse
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from jupyter_book.sphinx import build_sphinx
 
+import run
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "book/_ext"))
 
 
 def render(
@@ -20,15 +22,28 @@ def render(
 ) -> int:
     """Build the site into `out`; returns 0, or another number when there was an error or a warning.
 
+    Builds of one site wait for each other.
+    """
+    with run.alone(out.parent / f".{out.name}.lock"):
+        return render_alone(out, scale, source, toc)
+
+
+def render_alone(out: Path, scale: str, source: Path, toc: Path) -> int:
+    """Build the site; no other process does.
+
     A stamp says that the last build came to its end, and what was on every page then. It is taken away while pages
-    are written: after a build that failed or was killed, the next one writes all pages anew.
+    are written: after a build that failed or was killed, the next one writes all pages anew, and trusts no file.
     """
     os.chdir(ROOT)  # `_config.yml` names the extension relative to the root
     doctrees = out.parent / f".doctrees-{out.name}"
     stamp = doctrees / "frame.txt"
+    if not stamp.exists():
+        clear(out, doctrees)
     frame = frame_digest(toc)
     fresh = not stamp.exists() or stamp.read_text(encoding="utf-8") != frame
     stamp.unlink(missing_ok=True)
+    if fresh:
+        (out / "searchindex.js").unlink(missing_ok=True)  # Sphinx would keep the words of titles that are gone
     code = build_sphinx(
         source,
         out,
@@ -49,8 +64,15 @@ def render(
         quiet=True,
     )
     if code == 0:
+        os.sync()  # so that also a power failure leaves no stamp beside half a site
         stamp.write_text(frame, encoding="utf-8")
     return code if isinstance(code, int) else 1
+
+
+def clear(out: Path, doctrees: Path) -> None:
+    """Remove what a build would take for whole because it is there; pages it writes anew."""
+    for folder in (doctrees, out / "_images", out / "_static"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def frame_digest(toc: Path) -> str:
@@ -69,7 +91,11 @@ def frame_digest(toc: Path) -> str:
     return digest.hexdigest()
 
 
-if __name__ == "__main__":
+def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    sys.exit(render(parser.parse_args().out.resolve(), os.environ.get("BOOK_SCALE", "book")))
+    return render(parser.parse_args(argv).out.resolve(), run.named_scale())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

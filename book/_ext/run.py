@@ -42,6 +42,14 @@ def lectures(toc: Path = TOC, book: Path = BOOK) -> list[str]:
     return [name for name in names if (book / f"{name}.ipynb").exists()]
 
 
+def named_scale(otherwise: str = "book") -> str:
+    """Return the scale that the variable BOOK_SCALE names; raises SystemExit for one that does not exist."""
+    scale = os.environ.get("BOOK_SCALE") or otherwise
+    if scale not in SCALES:
+        raise SystemExit(f"BOOK_SCALE is {scale!r}, but the scales are 'smoke', 'book' and 'full'.")
+    return scale
+
+
 def environment(scale: str) -> dict[str, str]:
     """Return the variables under which a lecture gives the same page on every machine."""
     threads = dict.fromkeys(THREADS, "1")
@@ -175,7 +183,7 @@ def ensure(source: Path, name: str, scale: str) -> dict | None:
 def alone(path: Path) -> Iterator[None]:
     """Hold a lock file for this process."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as lock:
+    with open(path, "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -184,6 +192,8 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file so that nobody sees a part of it."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # also when the power fails
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)
 
@@ -263,7 +273,7 @@ def main(argv: list[str]) -> None:
         case ["prune"]:
             print(f"{prune()} runs removed")
         case []:
-            failures = fill(os.environ.get("BOOK_SCALE", "book"))
+            failures = fill(named_scale())
             if failures:
                 print("\n" + "\n\n".join(failures), file=sys.stderr)
                 raise SystemExit(f"\n{len(failures)} lecture(s) failed: the book was not built.")

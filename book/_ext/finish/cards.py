@@ -10,6 +10,9 @@ from sphinx.errors import ExtensionError
 def conclude(site) -> None:
     folder = site.out / "_images/cards"
     folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.webp"):
+        if path.stem not in site.cards:
+            path.unlink()  # of a part that left the book
     for part, (name, cell_id) in site.cards.items():
         if name not in site.runs:
             continue

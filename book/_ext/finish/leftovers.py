@@ -9,7 +9,10 @@ def conclude(site) -> None:
         name = path.relative_to(site.out).with_suffix("").as_posix()
         if name not in names:
             path.unlink()
-            path.with_suffix(".frames.js").unlink(missing_ok=True)
+    for path in site.out.rglob("*.frames.js"):  # a build that was killed may have left them without their page
+        name = path.relative_to(site.out).as_posix().removesuffix(".frames.js")
+        if name not in names:
+            path.unlink()
     sources = site.out / "_sources"
     for path in sources.rglob("*.*"):
         name = path.relative_to(sources).with_suffix("").as_posix()

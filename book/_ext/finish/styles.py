@@ -66,7 +66,7 @@ def purged(css: str, words: str, modules: Path) -> str:
     """Return a style sheet without the rules for what is not among the words."""
     asked = json.dumps({"css": css, "words": words})
     call = ["node", str(SCRIPT), str(modules)]
-    done = subprocess.run(call, input=asked, capture_output=True, text=True)
+    done = subprocess.run(call, input=asked, capture_output=True, encoding="utf-8")
     if done.returncode or not done.stdout:
         raise ExtensionError(f"The style sheets could not be purged: {done.stderr}")
     return done.stdout

@@ -1,5 +1,7 @@
 // Typeset formulas when the site is built: a JSON list of [TeX, display] in, {"formulas": [HTML, …], "style": CSS} out.
 const mathjax = require(process.argv[2] + "/mathjax/es5/node-main.js");
+const CODED = /&#x([0-9A-F]{3,});/g; // a letter that is written as its number
+const letter = (_, code) => String.fromCodePoint(parseInt(code, 16));
 const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
 
 mathjax
@@ -12,7 +14,7 @@ mathjax
     const { adaptor } = MathJax.startup;
     const formulas = input.map(([tex, display]) => {
       try {
-        const spoken = MathJax.tex2mml(tex, { display }).replace(/\s*\n\s*/g, "");
+        const spoken = MathJax.tex2mml(tex, { display }).replace(/\s*\n\s*/g, "").replace(CODED, letter);
         const shown = adaptor.outerHTML(MathJax.tex2chtml(tex, { display }));
         const wrong = shown.match(/data-mjx-error="([^"]*)"/);
         if (wrong) throw new Error(wrong[1]);

@@ -12,6 +12,7 @@ from sphinx.errors import ExtensionError
 
 SCRIPT = Path(__file__).with_name("typeset.cjs")
 CLOSING = re.compile(r"[.,;:!?)]+")
+CHINESE = re.compile(r"<([a-z-]+)([^<>]*)>(?=[^<]*[㐀-鿿])")  # an element that holds Chinese text itself
 STYLE = (  # read aloud, not shown; the letters as large as those of the text around
     "mjx-container { font-size: 112%; position: relative; }\n"
     "mjx-assistive-mml { border: 0; clip: rect(1px, 1px, 1px, 1px); height: 1px; left: 0; overflow: hidden; "
@@ -35,11 +36,12 @@ def prepare(site) -> None:
         return  # no page with a formula was written
     asked = json.dumps(list(site.formulas))
     call = ["node", str(SCRIPT), str(site.modules)]
-    done = subprocess.run(call, input=asked, capture_output=True, text=True)
+    done = subprocess.run(call, input=asked, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise ExtensionError(f"A formula could not be typeset: {where(site, done.stderr.strip())}")
     result = json.loads(done.stdout)
-    site.typeset = dict(zip(site.formulas, result["formulas"]))
+    shown = [CHINESE.sub(r'<\1\2 lang="zh">', formula) for formula in result["formulas"]]
+    site.typeset = dict(zip(site.formulas, shown))
     assets.mkdir(parents=True, exist_ok=True)
     sheet.write_text(f"{result['style']}\n{STYLE}", encoding="utf-8")
     fonts = site.modules / "mathjax/es5/output/chtml/fonts/woff-v2"
