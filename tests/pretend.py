@@ -21,6 +21,7 @@ class Device:
     def __init__(self, name: str):
         self.device = torch.device(name)
         self.memory = {}  # what lies on the device, held so that no other memory gets its address
+        self.within = False  # a function that was given tensors of the device: what it makes for itself lies there too
         self.modes = (_Moves(self), _Rules(self))
 
     def __enter__(self):
@@ -43,6 +44,10 @@ class Device:
         return tensor
 
 
+def _tensors(args, kwargs) -> list[torch.Tensor]:
+    return [value for value in tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor)]
+
+
 class _Moves(TorchFunctionMode):
     """What names a device: `x.device`, `x.to(…)`, `x.cpu()`, and functions with an argument `device`."""
 
@@ -61,7 +66,11 @@ class _Moves(TorchFunctionMode):
             return self.to(*args, **kwargs)
         device = kwargs.get("device")
         if device is None or torch.device(device) != self.there.device:
-            return function(*args, **kwargs)
+            self.there.within = any(map(self.there.holds, _tensors(args, kwargs)))
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.there.within = False
         kwargs["device"] = "cpu"
         return self.there.put(function(*args, **kwargs))
 
@@ -101,9 +110,9 @@ class _Rules(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = function.overloadpacket.__name__
-        given = [value for value in tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor)]
+        given = _tensors(args, kwargs)
         if name in READING and self.there.holds(given[0]):
-            given = [value for value in given if value.is_floating_point()]
+            given = given[:1]
         here = [tensor for tensor in given if self.there.holds(tensor)]
         elsewhere = [tensor for tensor in given if tensor.ndim and not self.there.holds(tensor)]
         if here and elsewhere and name not in CROSSING:
@@ -111,6 +120,8 @@ class _Rules(TorchDispatchMode):
         if here and any(isinstance(value, torch.Generator) for value in kwargs.values()):
             raise RuntimeError(f"{name}: expected a generator of {self.there.device}, but it is one of the CPU")
         results = function(*args, **kwargs)
-        if here and not (name in CROSSING and not self.there.holds(given[0])):
+        made_within = self.there.within and not given
+        leaves = name in CROSSING and given and not self.there.holds(given[0])
+        if made_within or (here and not leaves):
             tree_map_only(torch.Tensor, self.there.put, results)
         return results

@@ -58,7 +58,8 @@ def test_the_pretend_device_is_left_by_a_copy(mps):
     out.backward()
     assert x.device == model.weight.device == model.weight.grad.device == out.device == mps
     assert x.cpu().device.type == "cpu" and x.cpu().double().numpy().sum() == 6
-    assert (x[0] + torch.tensor(1.0)).device == x[torch.tensor([0])].device == mps
+    assert (x[0] + torch.tensor(1.0)).device == x[torch.tensor([0])].device == x.long()[torch.tensor([0])].device == mps
+    assert F.one_hot(x.long(), 3).device == mps
 
 
 @pytest.mark.parametrize("where", ["cpu", "mps"])
