@@ -44,7 +44,7 @@ print("one")
 === code plot alt=A black rectangle, wider than it is high
 draw()
 
-=== solution sum
+=== solution wide
 # A line that is wider than a sheet of paper, as those of code sometimes are, though no rule of the book allows it.
 
 === code look tags=hide-input

@@ -109,6 +109,8 @@ def test_large_text_and_fingers(page, server):
     page.goto(f"{server}/{ONE}")
     assert browser.wake(page) == []
     assert browser.large_text_faults(page) == []
+    page.add_style_tag(content=".explorer .widget-slider {flex-wrap: nowrap !important}")
+    assert "with large text 1 explorers are cut" in browser.large_text_faults(page)
     page.add_style_tag(content="article pre, .widget-label {font-size: 13px !important}")
     assert {"with large text code stays small", "with large text widget-label stays small"} <= {
         *browser.large_text_faults(page)
