@@ -244,6 +244,9 @@ def axe_faults(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
 def width_faults(page: Page) -> list[str]:
     """Say by how much a page is wider than its window, and whether explorers are wider than their place."""
     extra = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    if extra > 0:  # a page whose window has just changed may need a moment
+        page.wait_for_timeout(500)
+        extra = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     live = "[...document.querySelectorAll('.explorer[data-ready]')]"
     cut = page.evaluate(f"{live}.filter((e) => e.scrollWidth > e.clientWidth + 1).length")
     faults = [f"the page is {extra} pixels wider than the window"] if extra > 0 else []
