@@ -1,5 +1,6 @@
 """What several test files share: paths, the book's own build code, and the lectures."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -46,3 +47,14 @@ def little_site(tmp_path_factory):
         book.pretend()
         assert book.render() == 0
     return book
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The browser; where there is none, the test is skipped, and fails on a machine that must have one."""
+    import browser  # which the tests under Colab's versions do without
+
+    if browser.find() is None:
+        pytest.fail(browser.HELP) if os.environ.get("CI") else pytest.skip(browser.HELP)
+    with browser.launch() as chromium:
+        yield chromium

@@ -1,20 +1,10 @@
 """The scripts of a page as a reader meets them: requests that fail, what is heard, paper, the search for Chinese."""
 
-import os
-
 import browser
 import pytest
 
 pytestmark = pytest.mark.xdist_group("build")
 ONE = "part/one.html"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if browser.find() is None:
-        pytest.fail(browser.HELP) if os.environ.get("CI") else pytest.skip(browser.HELP)
-    with browser.launch() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -49,14 +49,6 @@ def server(site, overrides):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    if browser.find() is None:
-        pytest.fail(browser.HELP) if os.environ.get("CI") else pytest.skip(browser.HELP)
-    with browser.launch() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
 def context(chromium):
     """One for all visits, so that the browser reads the widget manager once."""
     context = chromium.new_context(viewport=browser.DESKTOP)
