@@ -40,6 +40,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Heun's",
     "Huber",
     "Jacobian",
+    "Jacobian-vector",
     "Jensen's",
     "Kaiming",
     "KL",
