@@ -47,15 +47,11 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "L2",
     "Nesterov",
     "Polyak",
-    "ReLU",
     "RMS",
     "Robbins–Monro",
-    "SiLU",
-    "SwiGLU",
     "Tweedie's",
     "U-Net",
     "Xavier",
-    "XOR",
 }
 
 
