@@ -25,14 +25,6 @@ NOT_REWRITTEN = {  # lectures that do not keep the rules of `reading_faults` yet
     "diffusion/latent-diffusion",
     "diffusion/ode-samplers",
     "diffusion/text-to-image",
-    "optimization/critical-points",
-    "optimization/gradient-descent-sgd",
-    "optimization/initialization-stability",
-    "optimization/layer-normalization",
-    "optimization/learning-rate-schedules",
-    "optimization/normalization",
-    "optimization/playground",
-    "optimization/stochastic-approximation",
 }
 
 
