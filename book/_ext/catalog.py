@@ -45,6 +45,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Kaiming",
     "KL",
     "L2",
+    "Lanczos",
     "Nesterov",
     "Polyak",
     "RMS",
