@@ -61,7 +61,7 @@ def shown(outputs: list, clock: bool) -> list:
     kept = [copy.deepcopy(output) for output in outputs if output.output_type != "execute_result"]
     for output in kept:
         if clock and output.output_type == "stream":
-            output.text = re.sub(r"[\d.,]+", "0", output.text)
+            output.text = re.sub(r" *[\d.,]+", " 0", output.text)  # a number of more digits has fewer spaces before it
     return kept
 
 

@@ -249,7 +249,7 @@ plt.plot([1, runs])
 plt.show()
 
 === code clock-number
-print(f"{runs + 0.5:.2f} s for {runs} steps")
+print(f"{10**runs + 0.5:8.2f} s for {10**runs:3} steps, {10**runs:.1f} s")
 
 === code clock-words
 print("s" * (runs + 1))
