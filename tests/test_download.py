@@ -36,14 +36,15 @@ class Site:
             def do_GET(self):
                 site.asked.append(self.path)
                 body = site.files.get(self.path, b"")
+                sent = int(len(body) * site.share)  # read before the header: a test may change both when that arrives
+                before = site.before
                 self.send_response(200 if self.path in site.files else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                sent = int(len(body) * site.share)
                 try:
                     self.wfile.write(body[:sent])
                     self.wfile.flush()
-                    site.before(self.path)
+                    before(self.path)
                 except OSError:  # torchvision asks once for the header alone
                     pass
 
