@@ -23,7 +23,10 @@ KEYS = ("x", "y", "x_test", "y_test", "classes")
 
 
 class Site:
-    """A server: `files` by path, `asked` for; `before(path)` runs before the body, of which `share` is sent."""
+    """A server: `files` by path, `asked` for; it sends `share` of a body, calls `before(path)`, and hangs up.
+
+    Both are those of the moment when the request came.
+    """
 
     def __init__(self):
         self.files = {}
@@ -36,7 +39,7 @@ class Site:
             def do_GET(self):
                 site.asked.append(self.path)
                 body = site.files.get(self.path, b"")
-                sent = int(len(body) * site.share)  # read before the header: a test may change both when that arrives
+                sent = int(len(body) * site.share)  # before the header, for a test may change both when it arrives
                 before = site.before
                 self.send_response(200 if self.path in site.files else 404)
                 self.send_header("Content-Length", str(len(body)))
