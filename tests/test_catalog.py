@@ -77,7 +77,11 @@ def sources(little):
     recorded = [
         {"name": "test accuracy: SGD", "value": value, "seed": seed} for seed, value in enumerate([0.9, 0.8, 1])
     ]
-    results = {"optimization/momentum": recorded}
+    gained = [
+        {"name": "gain here: SGD", "value": value, "seed": seed} for seed, value in enumerate([0.02, -0.01, 0.05])
+    ]
+    lost = [{"name": "gain there: Adam", "value": value, "seed": seed} for seed, value in enumerate([-0.2, -0.3])]
+    results = {"optimization/momentum": recorded + gained + lost}
     return generated.Sources(catalog.read(*little), {"optimization": "A valley"}, results)
 
 
@@ -117,6 +121,12 @@ def test_the_lists_are_made(little):
     )
     results = fill("<!-- book: results test accuracy | SGD -->", "optimization/index")
     assert "| SGD | [Momentum](momentum.ipynb) | 0.900 | 0.800 | 1.000 | 3 |" in results
+    gains = fill("<!-- book: gains here; there | SGD, Adam -->", "optimization/index").splitlines()
+    assert gains[0] == "| Method | Lecture | gain here | gain there |"
+    assert gains[2:] == [
+        "| SGD | [Momentum](momentum.ipynb) | +0.020 ± 0.017 (2 of 3) |  |",
+        "| Adam | [Momentum](momentum.ipynb) |  | −0.250 ± 0.050 (0 of 2) |",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +135,8 @@ def test_the_lists_are_made(little):
         ("<!-- book: glosary -->", "is none of cards"),
         ("[[nowhere]]", "neither a lecture nor a planned one"),
         ("<!-- book: results test accuracy | SGD, Adam -->", "'test accuracy: Adam', which no lecture"),
+        ("<!-- book: gains here; there | SGD, RMSProp -->", "the gain of 'RMSProp', which no lecture"),
+        ("<!-- book: gains here; elsewhere | SGD -->", "gains elsewhere, which no lecture"),
     ],
 )
 def test_a_mark_that_cannot_be_filled_ends_the_build(little, text, message):

@@ -205,13 +205,54 @@ def results(sources: Sources, docname: str, words: str) -> str:
     return "\n".join(rows)
 
 
+def gains(sources: Sources, docname: str, words: str) -> str:
+    """How much methods gain, such as "on clean labels; on messy labels | dropout": a row for each, a column a case.
+
+    A lecture records "gain on clean labels: dropout" for each seed. A cell gives the mean, its standard error, and in
+    how many of the seeds something was gained; it is empty where a method was recorded for the other cases only.
+
+    Raises ExtensionError where no lecture recorded a method, or any method for a case.
+    """
+    cases, _, listed = words.partition("|")
+    cases = [case.strip() for case in cases.split(";")]
+    rows = [f"| Method | Lecture | {' | '.join(f'gain {case}' for case in cases)} |", "|---" * (len(cases) + 2) + "|"]
+    empty = set(cases)
+    for method in listed.split(","):
+        found = {case: find(sources, docname, f"gain {case}: {method.strip()}") for case in cases}
+        lectures = [lecture for lecture, values in found.values() if values]
+        if not lectures:
+            raise ExtensionError(f"{docname} shows the gain of {method.strip()!r}, which no lecture of it records.")
+        empty -= {case for case, (_, values) in found.items() if values}
+        cells = [gain(values) if values else "" for _, values in found.values()]
+        rows.append(f"| {' | '.join([method.strip(), link(lectures[0], docname), *cells])} |")
+    if empty:
+        raise ExtensionError(f"{docname} shows gains {', '.join(sorted(empty))}, which no lecture of it records.")
+    return "\n".join(rows)
+
+
+def gain(values: list[float]) -> str:
+    """Return the mean of at least two values, its standard error, and how many of them are above zero."""
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    above = sum(value > 0 for value in values)
+    mean = f"{statistics.mean(values):+.3f}".replace("-", "−")
+    return f"{mean} ± {error:.3f} ({above} of {len(values)})"
+
+
 def recorded(sources: Sources, docname: str, name: str) -> tuple[Lecture, list[float]]:
     """Return the lecture of this part that recorded a result, and its values, one for each seed."""
+    lecture, values = find(sources, docname, name)
+    if not values:
+        raise ExtensionError(f"{docname} shows {name!r}, which no lecture of the part records.")
+    return lecture, values
+
+
+def find(sources: Sources, docname: str, name: str) -> tuple[Lecture | None, list[float]]:
+    """Return the lecture of this part that recorded a result, and its values; no lecture and no value without one."""
     for lecture in part_of(sources.catalog, docname).lectures:
         values = [entry["value"] for entry in sources.results.get(lecture.path, []) if entry["name"] == name]
         if values:
             return lecture, values
-    raise ExtensionError(f"{docname} shows {name!r}, which no lecture of the part records.")
+    return None, []
 
 
 MAKERS = {
@@ -222,6 +263,7 @@ MAKERS = {
     "references": references,
     "map": part_map,
     "results": results,
+    "gains": gains,
 }
 
 # ---- the map of a part: a box for each lecture, an arrow from what it needs
