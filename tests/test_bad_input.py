@@ -20,7 +20,7 @@ from conftest import ROOT
 from torch import nn
 
 import utils
-from utils import common, data, diffusion, download, models, plot, train, widgets
+from utils import common, data, diffusion, download, hundred, models, plot, train, widgets
 
 NAN = float("nan")
 TAKE_NOTHING_OF_THE_KIND = {
@@ -31,6 +31,7 @@ TAKE_NOTHING_OF_THE_KIND = {
     "plot.use_style",
     "download.cache",
     "widgets.image_element",
+    "hundred.make_network",
 }
 KINDS = {
     "wrong rank",
@@ -49,6 +50,14 @@ def graph(*shape):
     """A tensor that hangs on a computation."""
     leaf = torch.rand(shape, requires_grad=True)
     return 1 * leaf
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
+def some_are_wrong(labels):
+    return 0.1 < (labels != 0).float().mean() < 0.6
 
 
 def model(width=2):
@@ -318,6 +327,15 @@ ROWS = [
     ("plot.layer_histograms", "gradients", lambda: plot.layer_histograms({"a": graph(9)}), shows(1)),
     ("plot.layer_histograms", "bytes", lambda: plot.layer_histograms({"a": PAIR.byte()}), shows(1)),
     ("plot.layer_histograms", "a list of tensors", lambda: plot.layer_histograms({"a": [graph(2)]}), shows(1)),
+    (
+        "hundred.draw_hundred",
+        "no step",
+        lambda: hundred.draw_hundred(data.digits(8)._replace(x=PAIR, x_test=PAIR), 0),
+        "4",
+    ),
+    ("hundred.mess_up", "bytes", lambda: hundred.mess_up(torch.zeros(99).byte(), seeded()), some_are_wrong),
+    ("hundred.mean_and_error", "no step", lambda: hundred.mean_and_error([]), "two values or more, but there are 0"),
+    ("hundred.mean_and_error", "gradients", lambda: hundred.mean_and_error(graph(3)), lambda pair: len(pair) == 2),
     ("diagram.diagram", "another name", lambda: plot.diagram({"a": (0, 0, "")}, [["a", "b"]]), "An arrow names 'b'"),
     ("widgets.explore", "no step", lambda: explore([]), "has 0 value"),
     ("widgets.explore", "one class", lambda: explore([1]), "has 1 value"),
