@@ -20,7 +20,7 @@ from conftest import ROOT
 from torch import nn
 
 import utils
-from utils import common, data, diffusion, download, hundred, models, plot, train, widgets
+from utils import common, data, diffusion, download, hundred, models, nets, plot, scenes, train, widgets
 
 NAN = float("nan")
 TAKE_NOTHING_OF_THE_KIND = {
@@ -58,6 +58,29 @@ def seeded():
 
 def some_are_wrong(labels):
     return 0.1 < (labels != 0).float().mean() < 0.6
+
+
+def tiny_net():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    for parameter in net.parameters():
+        nn.init.zeros_(parameter)  # the first class for all
+    return net
+
+
+def tiny_task():
+    x = torch.zeros(2, 1, 2, 2)
+    y = torch.tensor([0, 1])
+    return data.Images(x, y, x, y, ("a", "b"), "tiny")
+
+
+def train_tiny(epochs):
+    return nets.train_net(tiny_net, tiny_task(), lr=0.1, seed=0, epochs=epochs)
+
+
+def record_net_at(scale):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOK_SCALE", scale)
+        return nets.record_net("a", nets.Cost(1, 2, 3.0), [0.5, 0.5])
 
 
 def model(width=2):
@@ -336,6 +359,22 @@ ROWS = [
     ("hundred.mess_up", "bytes", lambda: hundred.mess_up(torch.zeros(99).byte(), seeded()), some_are_wrong),
     ("hundred.mean_and_error", "no step", lambda: hundred.mean_and_error([]), "two values or more, but there are 0"),
     ("hundred.mean_and_error", "gradients", lambda: hundred.mean_and_error(graph(3)), lambda pair: len(pair) == 2),
+    ("scenes.draw_scenes", "no step", lambda: scenes.draw_scenes(0), "n is 0"),
+    ("scenes.draw_scenes", "too many", lambda: scenes.draw_scenes(1, objects=5), "objects is 5"),
+    ("scenes.draw_scenes", "no step", lambda: scenes.draw_scenes(1, size=16), "size is 16"),
+    ("scenes.scribble", "wrong rank", lambda: scenes.scribble(PAIR, 4, seeded()), "must be (N, 3, S, S)"),
+    ("scenes.scribble", "no step", lambda: scenes.scribble(torch.zeros(1, 3, 8, 8), -1, seeded()), "strokes is -1"),
+    ("nets.load_task", "no step", lambda: nets.load_task(images=0), "images is 0"),
+    ("nets.load_task", "another name", lambda: nets.load_task("scratch"), "name is 'scratch'"),
+    ("nets.init_weights", "no step", lambda: nets.init_weights(nn.ReLU()), lambda nothing: nothing is None),
+    ("nets.train_net", "no step", lambda: train_tiny(epochs=0), "epochs is 0"),
+    ("nets.test_accuracy", "one class", lambda: nets.test_accuracy(tiny_net(), tiny_task()), is_near(0.5)),
+    ("nets.rate_scores", "no step", lambda: nets.rate_scores(tiny_net, tiny_task(), []), "rates must name a rate"),
+    ("nets.rate_scores", "no step", lambda: nets.rate_scores(tiny_net, tiny_task(), [0.1]), "but there are 2"),
+    ("nets.multiply_adds", "gradients", lambda: nets.multiply_adds(tiny_net(), graph(2, 1, 2, 2)), is_near(8)),
+    ("nets.measure_cost", "gradients", lambda: nets.measure_cost(tiny_net(), graph(2, 1, 2, 2))[0], is_near(10)),
+    ("nets.record_net", "no step", lambda: record_net_at("book"), "three accuracies or more, but there are 2"),
+    ("nets.record_net", "no step", lambda: record_net_at("smoke"), lambda nothing: nothing is None),
     ("diagram.diagram", "another name", lambda: plot.diagram({"a": (0, 0, "")}, [["a", "b"]]), "An arrow names 'b'"),
     ("widgets.explore", "no step", lambda: explore([]), "has 0 value"),
     ("widgets.explore", "one class", lambda: explore([1]), "has 1 value"),

@@ -81,7 +81,12 @@ def sources(little):
         {"name": "gain here: SGD", "value": value, "seed": seed} for seed, value in enumerate([0.02, -0.01, 0.05])
     ]
     lost = [{"name": "gain there: Adam", "value": value, "seed": seed} for seed, value in enumerate([-0.2, -0.3])]
-    results = {"optimization/momentum": recorded + gained + lost}
+    costs = [
+        {"name": "parameters: SGD", "value": 12345.0, "seed": None},
+        {"name": "multiply-adds: SGD", "value": 6789.0, "seed": None},
+        {"name": "microseconds per image: SGD", "value": 78.4, "seed": None},
+    ]
+    results = {"optimization/momentum": recorded + gained + lost + costs}
     return generated.Sources(catalog.read(*little), {"optimization": "A valley"}, results)
 
 
@@ -127,6 +132,8 @@ def test_the_lists_are_made(little):
         "| SGD | [Momentum](momentum.ipynb) | +0.020 ± 0.017 (2 of 3) |  |",
         "| Adam | [Momentum](momentum.ipynb) |  | −0.250 ± 0.050 (0 of 2) |",
     ]
+    networks = fill("<!-- book: networks SGD -->", "optimization/index").splitlines()
+    assert networks[2:] == ["| SGD | [Momentum](momentum.ipynb) | 12,345 | 6,789 | 78 | 0.900 (0.800 to 1.000) |"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +143,7 @@ def test_the_lists_are_made(little):
         ("[[nowhere]]", "neither a lecture nor a planned one"),
         ("<!-- book: results test accuracy | SGD, Adam -->", "'test accuracy: Adam', which no lecture"),
         ("<!-- book: gains here; there | SGD, RMSProp -->", "the gain of 'RMSProp', which no lecture"),
+        ("<!-- book: networks SGD, VGG -->", "'parameters: VGG', which no lecture"),
         ("<!-- book: gains here; elsewhere | SGD -->", "gains elsewhere, which no lecture"),
     ],
 )

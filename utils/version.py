@@ -3,4 +3,4 @@
 Raise it when a lecture needs what older helpers lack, and call `make repository`, which tells the lectures.
 """
 
-VERSION = 2
+VERSION = 3

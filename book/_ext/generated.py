@@ -230,6 +230,26 @@ def gains(sources: Sources, docname: str, words: str) -> str:
     return "\n".join(rows)
 
 
+def networks(sources: Sources, docname: str, words: str) -> str:
+    """What networks cost and what they reach, such as "LeNet, AlexNet": a row for each that a lecture recorded.
+
+    Raises ExtensionError where no lecture recorded one of them.
+    """
+    rows = [
+        "| Network | Lecture | parameters | multiply-adds | µs an image | test accuracy |",
+        "|---|---|--:|--:|--:|---|",
+    ]
+    for name in (listed.strip() for listed in words.split(",")):
+        lecture, (parameters,) = recorded(sources, docname, f"parameters: {name}")
+        _, (multiply_adds,) = recorded(sources, docname, f"multiply-adds: {name}")
+        _, (microseconds,) = recorded(sources, docname, f"microseconds per image: {name}")
+        _, accuracies = recorded(sources, docname, f"test accuracy: {name}")
+        costs = [f"{parameters:,.0f}", f"{multiply_adds:,.0f}", f"{microseconds:,.0f}"]
+        reached = f"{statistics.mean(accuracies):.3f} ({min(accuracies):.3f} to {max(accuracies):.3f})"
+        rows.append(f"| {' | '.join([name, link(lecture, docname), *costs, reached])} |")
+    return "\n".join(rows)
+
+
 def gain(values: list[float]) -> str:
     """Return the mean of at least two values, its standard error, and how many of them are above zero."""
     error = statistics.stdev(values) / math.sqrt(len(values))
@@ -264,6 +284,7 @@ MAKERS = {
     "map": part_map,
     "results": results,
     "gains": gains,
+    "networks": networks,
 }
 
 # ---- the map of a part: a box for each lecture, an arrow from what it needs
