@@ -39,6 +39,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Fréchet",
     "Gaussian",
     "GELU",
+    "Gram",
     "Hessian",
     "Heun's",
     "Huber",
@@ -58,6 +59,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Robbins–Monro",
     "Tweedie's",
     "U-Net",
+    "VGG",
     "Xavier",
 }
 
