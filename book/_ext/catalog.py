@@ -54,6 +54,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Mixup",
     "Monte",
     "Nesterov",
+    "NiN",
     "Polyak",
     "RMS",
     "Robbins–Monro",
