@@ -2,9 +2,11 @@
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import author
+import kernels
 import lecture
 import nbformat
 import pytest
@@ -217,6 +219,19 @@ def test_a_forked_kernel_is_like_a_new_one(single):
     assert forked.cells[-1].outputs == new.cells[-1].outputs
     assert forked.cells[-1].outputs[0].text.split()[1:3] == ["1", "fork"]
     assert 0.5 < used["cpu_seconds"] / used_by_new["cpu_seconds"] < 2  # both with the imports
+
+
+def test_two_that_start_the_server_at_once_leave_the_variables_as_they_were(monkeypatch):
+    monkeypatch.setattr(kernels.forkserver, "ensure_running", lambda: time.sleep(0.2))
+    monkeypatch.setattr(kernels.atexit, "register", lambda function: None)
+    before = dict(os.environ)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kernels.start_server, {"BOOK_SCALE": "smoke"})
+        time.sleep(0.1)
+        second = pool.submit(kernels.start_server, {"BOOK_SCALE": "smoke"})
+        first.result()
+        second.result()
+    assert dict(os.environ) == before
 
 
 PLANTED = """=== md title

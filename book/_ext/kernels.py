@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
@@ -28,6 +29,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 LIBRARIES = "libraries"  # the module that imports them
 INLINE = "module://matplotlib_inline.backend_inline"  # where a kernel sends its figures
 PROVISIONER = "forked"
+STARTING = threading.Lock()  # two lectures that begin at once must not restore each other's variables
 
 
 def can_fork(scale: str) -> bool:
@@ -62,13 +64,14 @@ def call(function: Callable, *arguments, variables: dict[str, str], forked: bool
 
 def start_server(variables: dict[str, str]) -> None:
     """Start the process that imports the libraries, if it does not run yet."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    os.environ.update(MPLBACKEND=INLINE, PYTHONPATH=str(Path(__file__).parent))
-    multiprocessing.set_forkserver_preload([LIBRARIES])
-    forkserver.ensure_running()
-    os.environ.clear()
-    os.environ.update(before)
+    with STARTING:
+        before = dict(os.environ)
+        os.environ.update(variables)
+        os.environ.update(MPLBACKEND=INLINE, PYTHONPATH=str(Path(__file__).parent))
+        multiprocessing.set_forkserver_preload([LIBRARIES])
+        forkserver.ensure_running()
+        os.environ.clear()
+        os.environ.update(before)
     atexit.unregister(stop_server)
     atexit.register(stop_server)
 
