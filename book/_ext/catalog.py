@@ -43,6 +43,7 @@ CAPITAL = {  # what stays capital when it does not begin a sentence
     "Hessian",
     "Heun's",
     "Huber",
+    "Inception",
     "Jacobian",
     "Jacobian-vector",
     "Jensen's",
