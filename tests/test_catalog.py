@@ -105,6 +105,13 @@ def test_faults_between_lectures_are_noticed(little):
     assert any("momentum is defined in" in fault for fault in catalog.catalog_faults(twice))
 
 
+def test_a_bar_in_a_formula_does_not_end_a_cell(little):
+    book, _ = little
+    author.save(notebook(needs=["sgd"], formula=r"$|x| < \|y\|$"), book / "optimization/momentum.ipynb")
+    table = generated.fill("<!-- book: lectures -->", "optimization/index", sources(little))
+    assert r"| Why? | $\vert x\vert  < \Vert y\Vert $ | 40 |" in table
+
+
 def test_the_lists_are_made(little):
     made = sources(little)
     fill = lambda text, page="intro": generated.fill(text, page, made)  # noqa: E731

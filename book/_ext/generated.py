@@ -150,7 +150,8 @@ def lectures(sources: Sources, docname: str, words: str) -> str:
     """The lectures of the part that a page belongs to: the question, the one formula, the minutes."""
     rows = ["| Lecture | The question | The one formula | Minutes |", "|---|---|---|---|"]
     for lecture in part_of(sources.catalog, docname).lectures:
-        rows.append(f"| {link(lecture, docname)} | {lecture.question} | {lecture.formula} | {lecture.minutes} |")
+        formula = lecture.formula.replace(r"\|", r"\Vert ").replace("|", r"\vert ")  # a bar would end the cell
+        rows.append(f"| {link(lecture, docname)} | {lecture.question} | {formula} | {lecture.minutes} |")
     planned = part_of(sources.catalog, docname).planned.values()
     later = f"\n\nPlanned: {' · '.join(planned)}." if planned else ""
     return "\n".join(rows) + later
